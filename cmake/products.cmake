@@ -1,0 +1,1 @@
+# What is installed: the shared library with the public API, the command, headers, pkg-config and CMake packages.

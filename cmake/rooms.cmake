@@ -1,0 +1,22 @@
+# heddle_room(NAME [ROOMS room...] [LIBS target...]): one static library a room, from every .c below src/NAME.
+# Tests link single rooms; the products link all of them. A file src/NAME/cmake.cmake, where there is one, sets
+# per-file compile flags (kernels) and is included after the target exists.
+function(heddle_room name)
+    cmake_parse_arguments(ROOM "" "" "ROOMS;LIBS" ${ARGN})
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.c)
+    list(FILTER sources EXCLUDE REGEX "/main\\.c$")
+    if(NOT sources)
+        file(WRITE ${PROJECT_BINARY_DIR}/empty_${name}.c "typedef int heddle_${name}_has_no_sources_yet;\n")
+        set(sources ${PROJECT_BINARY_DIR}/empty_${name}.c)
+    endif()
+    add_library(room_${name} STATIC ${sources})
+    target_include_directories(room_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
+    foreach(other ${ROOM_ROOMS})
+        target_link_libraries(room_${name} PUBLIC room_${other})
+    endforeach()
+    target_link_libraries(room_${name} PUBLIC ${ROOM_LIBS})
+    if(EXISTS ${PROJECT_SOURCE_DIR}/src/${name}/cmake.cmake)
+        include(${PROJECT_SOURCE_DIR}/src/${name}/cmake.cmake)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY HEDDLE_ROOMS room_${name})
+endfunction()

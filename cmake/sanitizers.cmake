@@ -1,0 +1,11 @@
+# HEDDLE_SANITIZE: "" | "address,undefined" | "thread"
+set(HEDDLE_SANITIZE "" CACHE STRING "sanitizers to build with")
+if(HEDDLE_SANITIZE)
+    add_compile_options(-fsanitize=${HEDDLE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${HEDDLE_SANITIZE})
+endif()
+option(HEDDLE_COVERAGE "count lines with gcov" OFF)
+if(HEDDLE_COVERAGE)
+    add_compile_options(--coverage -O0)
+    add_link_options(--coverage)
+endif()

@@ -1,0 +1,27 @@
+/* hash.h: seeded 64-bit hashing of bytes, and a small seeded generator of random numbers.
+ *
+ * heddle_hash_bytes is wyhash final version 4 in outline (Wang Yi, public domain): multiply-and-fold over 16-byte
+ * steps. It is not cryptographic: keys from outside are hashed under a seed of the load.
+ * heddle_random_next is splitmix64 (Steele, Lea, Flood, OOPSLA 2014): one word of state, equal on every machine.
+ */
+#ifndef HEDDLE_BASE_HASH_H
+#define HEDDLE_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t heddle_hash_bytes(const void *bytes, size_t length, uint64_t seed);
+
+/* One well-mixed word from another (the finaliser of splitmix64). */
+uint64_t heddle_hash_mix(uint64_t word);
+
+/* The next number of the sequence whose state is *state. */
+uint64_t heddle_random_next(uint64_t *state);
+
+/* Uniform in 0 .. bound-1 (bound > 0), by multiply-shift (Lemire 2019), bias below 2^-32 for small bounds. */
+uint64_t heddle_random_below(uint64_t *state, uint64_t bound);
+
+/* Uniform in [0, 1). */
+double heddle_random_unit(uint64_t *state);
+
+#endif
