@@ -31,3 +31,43 @@ endfunction()
 foreach(room base net column spec model schedule bolt duck source sink run cli)
     heddle_unit_tests(${room})
 endforeach()
+
+# What a person types and sees: tests/cli/cases/NAME.case, and the job against real servers. Both run the command of this
+# build.
+find_package(Python3 COMPONENTS Interpreter)
+if(TARGET heddle_command AND Python3_FOUND)
+    file(GLOB cases CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cli/cases/*.case)
+    foreach(case ${cases})
+        get_filename_component(stem ${case} NAME_WE)
+        add_test(NAME cli.${stem} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/cli/run_cases.py
+                                          $<TARGET_FILE:heddle_command> ${case})
+        set_tests_properties(cli.${stem} PROPERTIES TIMEOUT 300 LABELS cli)
+    endforeach()
+
+    # A fresh server of each version for the tests that need one; they say why they are skipped where none can be had.
+    foreach(version 5.26.30 2026.08.1)
+        string(REGEX MATCH "^[0-9]+" major ${version})
+        set(name test-${major})
+        set(env_file ${PROJECT_SOURCE_DIR}/build/neo4j/${name}/env)
+        set(server ${PROJECT_SOURCE_DIR}/tests/integration/server)
+        add_test(NAME neo4j.${major}.start COMMAND ${server} start ${name} ${version})
+        add_test(NAME neo4j.${major}.stop COMMAND ${server} stop ${name} ${version})
+        set_tests_properties(neo4j.${major}.start PROPERTIES FIXTURES_SETUP neo4j_${major} TIMEOUT 180
+                                                             SKIP_RETURN_CODE 77 LABELS integration)
+        set_tests_properties(neo4j.${major}.stop PROPERTIES FIXTURES_CLEANUP neo4j_${major} TIMEOUT 60 LABELS integration)
+        file(GLOB integration CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/integration/test_*.py)
+        foreach(test ${integration})
+            get_filename_component(stem ${test} NAME_WE)
+            string(REPLACE "test_" "" stem ${stem})
+            add_test(NAME integration.${major}.${stem}
+                     COMMAND ${Python3_EXECUTABLE} ${test} $<TARGET_FILE:heddle_command> ${env_file})
+            set_tests_properties(integration.${major}.${stem}
+                                 PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
+                                            RESOURCE_LOCK neo4j_${major} LABELS integration)
+        endforeach()
+    endforeach()
+endif()
+
+if(Python3_FOUND)
+    add_test(NAME docs.compatibility COMMAND ${PROJECT_SOURCE_DIR}/scripts/compatibility --check ${PROJECT_BINARY_DIR})
+endif()

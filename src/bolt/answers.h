@@ -1,0 +1,34 @@
+/* answers.h: what SUCCESS and FAILURE say, read without building a tree. For this room only.
+ *
+ * Unknown keys are ignored everywhere: servers add some with every version.
+ */
+#ifndef HEDDLE_BOLT_ANSWERS_H
+#define HEDDLE_BOLT_ANSWERS_H
+
+#include "bolt/connection.h"
+#include "bolt/packstream/decode.h"
+
+enum { HEDDLE_BOLT_GQL_STATUS_SIZE = 8 };
+
+/* The metadata of a RUN, PULL, DISCARD or COMMIT that succeeded. Texts lie in the arena, NULL = not said. */
+struct heddle_bolt_success {
+    struct heddle_value_text *fields;
+    size_t field_count;
+    struct heddle_bolt_counters counters;
+    const char *type;
+    const char *bookmark;
+    const char *database;
+};
+
+/* Reads the one map of a SUCCESS into `success_out`. */
+HEDDLE_MUST_CHECK int heddle_bolt_success_read(struct heddle_unpack *unpack, struct heddle_arena *arena,
+                                               struct heddle_bolt_success *success_out,
+                                               struct heddle_error *error);
+
+/* Reads the one map of a FAILURE, in the shape before or since 5.7, into `error`: status HEDDLE_DATABASE, code, message,
+ * action by the failure table. Answers HEDDLE_DATABASE, or HEDDLE_PROTOCOL when malformed. */
+HEDDLE_MUST_CHECK int heddle_bolt_failure_read(struct heddle_unpack *unpack,
+                                               char gql_status_out[HEDDLE_BOLT_GQL_STATUS_SIZE],
+                                               struct heddle_error *error);
+
+#endif

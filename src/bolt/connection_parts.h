@@ -1,0 +1,99 @@
+/* connection_parts.h: the inside of connections and requests, shared by the files that work on them. Not for others. */
+#ifndef HEDDLE_BOLT_CONNECTION_PARTS_H
+#define HEDDLE_BOLT_CONNECTION_PARTS_H
+
+#include "bolt/answers.h"
+#include "bolt/connection.h"
+#include "bolt/messages.h"
+#include "bolt/request.h"
+#include "bolt/stream.h"
+
+/* BEGIN, RUN + PULL or DISCARD for each statement, COMMIT or ROLLBACK. */
+enum { HEDDLE_BOLT_PARTS_MAX = 2 * HEDDLE_BOLT_REQUEST_RUNS_MAX + 2 };
+
+/* Messages of a request, each with one answer (PULL also with records). */
+enum heddle_bolt_part {
+    HEDDLE_BOLT_PART_BEGIN,
+    HEDDLE_BOLT_PART_RUN,
+    HEDDLE_BOLT_PART_PULL,
+    HEDDLE_BOLT_PART_DISCARD,
+    HEDDLE_BOLT_PART_COMMIT,
+    HEDDLE_BOLT_PART_ROLLBACK,
+};
+
+struct heddle_bolt_request {
+    struct heddle_buffer buffer;
+    struct heddle_pack pack;
+    enum heddle_bolt_part parts[HEDDLE_BOLT_PARTS_MAX];
+    size_t part_count;
+    unsigned runs;
+    bool run_is_open;
+    bool misused; /* too many runs, or calls out of order: seal() tells */
+    bool sealed;
+    bool uncertain; /* no answer leaves the outcome unknown: it commits writes */
+};
+
+/* A request that was sent and waits for its answers. */
+struct heddle_bolt_flight {
+    const struct heddle_bolt_request *request;
+    bool after_reset; /* RESET went before it and has an answer of its own */
+};
+
+enum heddle_bolt_transaction {
+    HEDDLE_BOLT_TRANSACTION_NONE = 0,
+    HEDDLE_BOLT_TRANSACTION_PENDING, /* BEGIN stands in the connection's request, not yet sent */
+    HEDDLE_BOLT_TRANSACTION_OPEN,
+    HEDDLE_BOLT_TRANSACTION_FAILED,
+};
+
+struct heddle_bolt_connection {
+    struct heddle_bolt_options options; /* its texts are owned copies */
+    struct heddle_uri uri;              /* as the user gave it */
+    struct heddle_uri peer;             /* whom we talk to: another one after routing */
+    char address[HEDDLE_URI_ADDRESS_MAX];
+    struct heddle_bolt_stream stream;
+    struct heddle_bolt_version version;
+    bool utc;
+    char server_agent[64];
+    char connection_id[64];
+    bool needs_reset;
+    struct heddle_bolt_flight flights[HEDDLE_BOLT_IN_FLIGHT_MAX];
+    unsigned flight_count;
+    enum heddle_bolt_transaction transaction;
+    struct heddle_bolt_request *own; /* of query(), begin() … */
+};
+
+/* Everything that the answers of one request can say. */
+struct heddle_bolt_outcome {
+    struct heddle_bolt_result result;
+    int failed_run;
+    char gql_status[HEDDLE_BOLT_GQL_STATUS_SIZE];
+};
+
+/* Handshake, login and, for neo4j://, routing over connection->stream's fresh wire. *elsewhere_out = the server of the
+ * wanted mode is another one, now in connection->peer. Errors as heddle_bolt_open(). (login.c) */
+HEDDLE_MUST_CHECK int heddle_bolt_login(struct heddle_bolt_connection *connection, bool ask_route,
+                                        bool *elsewhere_out, struct heddle_error *error);
+
+/* Reads a routing table ({rt: {servers: …}}) and answers in *peer the server to use (routing.c). *elsewhere_out =
+ * false where this connection's own server will do. Errors: HEDDLE_NETWORK when no server of that mode is listed. */
+HEDDLE_MUST_CHECK int heddle_bolt_route_choose(const struct heddle_value *table, enum heddle_bolt_mode mode,
+                                               struct heddle_uri *peer, bool *elsewhere_out,
+                                               struct heddle_error *error);
+
+/* Closes a connection that is of no further use; what was in flight is lost. (exchange.c) */
+void heddle_bolt_drop(struct heddle_bolt_connection *connection);
+
+/* Waits for all answers of the oldest request in flight. `outcome` is filled in any case. (exchange.c) */
+HEDDLE_MUST_CHECK int heddle_bolt_receive_outcome(struct heddle_bolt_connection *connection,
+                                                  struct heddle_arena *arena,
+                                                  struct heddle_bolt_outcome *outcome,
+                                                  struct heddle_error *error);
+
+/* Building blocks of requests (request.c): empty it; one message and its part; seal it as it is. */
+void heddle_bolt_request_clear(struct heddle_bolt_request *request, struct heddle_pack_dialect dialect);
+void heddle_bolt_request_add_part(struct heddle_bolt_request *request, enum heddle_bolt_part part);
+HEDDLE_MUST_CHECK int heddle_bolt_request_seal(struct heddle_bolt_request *request,
+                                               struct heddle_error *error);
+
+#endif

@@ -1,0 +1,170 @@
+/* commands.c: the table of commands, and help from it. */
+#include "cli/cli.h"
+
+#include <heddle/version.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static const enum heddle_option_id CONNECTION[] = {
+    HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
+    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  HEDDLE_OPTION_COUNT};
+
+static const enum heddle_option_id RUN[] = {
+    HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE,     HEDDLE_OPTION_USERNAME,   HEDDLE_OPTION_PASSWORD_FILE,
+    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,      HEDDLE_OPTION_CHECKPOINT, HEDDLE_OPTION_FRESH,
+    HEDDLE_OPTION_YES,      HEDDLE_OPTION_LIMIT,        HEDDLE_OPTION_BATCH_ROWS, HEDDLE_OPTION_BATCH_BYTES,
+    HEDDLE_OPTION_WRITERS,  HEDDLE_OPTION_VECTOR_INDEX, HEDDLE_OPTION_PRECISION,  HEDDLE_OPTION_EMBED_THREADS,
+    HEDDLE_OPTION_MODEL,    HEDDLE_OPTION_REJECT_LIMIT, HEDDLE_OPTION_VERIFY,     HEDDLE_OPTION_TX_TIMEOUT,
+    HEDDLE_OPTION_COUNT};
+
+static const enum heddle_option_id SEARCH[] = {
+    HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
+    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  HEDDLE_OPTION_MODEL,    HEDDLE_OPTION_COUNT};
+
+static const struct heddle_cli_flag CHECK_FLAGS[] = {
+    {"explain", NULL, "print every setting with its value and where it came from"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag SEARCH_FLAGS[] = {
+    {"k", "N", "how many hits (5; at most 1000)"},
+    {"index", "NAME", "the vector index to search"},
+    {"label", "LABEL", "the label to search, where no index is named"},
+    {"show", "A,B", "properties to show; all but vectors where not given"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag GENERATE_FLAGS[] = {
+    {"rows", "N", "how many rows (5000)"},
+    {"seed", "N", "the same seed gives the same rows on every machine (7)"},
+    {"format", "F", "parquet, csv or jsonl; told from the file's name where not given"},
+    {"bad-rows", "N", "plant this many rows that cannot be loaded, for tests (0)"},
+    {"o", "PATH", "the file to write"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag CYPHER_FLAGS[] = {
+    {"param", "K=V", "a parameter; V is JSON, or else text; may be repeated"},
+    {"params", "FILE", "parameters from a JSON object in a file"},
+    {"read", NULL, "run as a read (a cluster may answer from a follower)"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag INIT_FLAGS[] = {
+    {"o", "PATH", "write the job there instead of to stdout; an existing file is kept"},
+    {"model", "NAME", "the model to embed text with (all-MiniLM-L6-v2)"},
+    {NULL, NULL, NULL},
+};
+
+const struct heddle_command heddle_commands[] = {
+    {"run", "run JOB [--to URI]", "load what a job file describes",
+     "Reads the job's tables, embeds their text, writes nodes, vectors and relationships, builds the "
+     "indexes,\n"
+     "verifies, and prints a receipt that balances. The receipt and the rejected rows are kept in the "
+     "checkpoint\n"
+     "folder.\n\nTargets: neo4j://HOST, neo4j+s://HOST, bolt://HOST (a Neo4j database), duckdb:FILE (one "
+     "file, no "
+     "server).\n\nExample: heddle run examples/removals.yaml --to neo4j://localhost --env-file neo4j.env\n",
+     NULL, RUN, 1, 1, heddle_command_run},
+    {"check", "check JOB", "read a job file and say what is wrong with it",
+     "Offline: no table, model or database is opened.\n", CHECK_FLAGS, RUN, 1, 1, heddle_command_check},
+    {"search", "search TEXT [--to URI]", "find the nodes whose text is nearest to TEXT",
+     "Embeds TEXT with the model that the load used and asks the vector index.\n\n"
+     "Example: heddle search \"hydraulic pump failure\" --to neo4j://localhost --show "
+     "removal_id,removal_reason\n",
+     SEARCH_FLAGS, SEARCH, 1, 1, heddle_command_search},
+    {"cypher", "cypher QUERY [--param K=V]", "run one statement and print what it answers",
+     "Example: heddle cypher 'MATCH (n:Aircraft {aircraft_id: $id}) RETURN n' --param id=N482HD\n",
+     CYPHER_FLAGS, CONNECTION, 1, 1, heddle_command_cypher},
+    {"generate", "generate removals --rows N -o PATH", "write a table of made-up component removals",
+     "Columns: :ID(RemovalEvent), RMV_REA_TX, RMV_TRK_NO, component_id, aircraft_id, removal_date.\n",
+     GENERATE_FLAGS, NULL, 1, 1, heddle_command_generate},
+    {"init", "init FILE", "write a commented job file for a table",
+     "Looks at the first rows: which column is a key, which holds text worth embedding, which refer to other "
+     "things.\n",
+     INIT_FLAGS, NULL, 1, 1, heddle_command_init},
+    {"model", "model info [NAME]", "tell about an embedding model",
+     "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2).\n", NULL, NULL, 1, 2,
+     heddle_command_model},
+    {"explain", "explain [CODE]", "tell more about an exit code or the code of a reject", "", NULL, NULL, 0,
+     1, heddle_command_explain},
+    {"version", "version", "print the version and what it is built with", "", NULL, NULL, 0, 0,
+     heddle_command_version},
+    {"help", "help [COMMAND]", "print help", "", NULL, NULL, 0, 1, heddle_command_help},
+    {NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL},
+};
+
+const struct heddle_command *heddle_command_find(const char *name)
+{
+    for (const struct heddle_command *command = heddle_commands; command->name != NULL; command++) {
+        if (strcmp(command->name, name) == 0) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+void heddle_cli_help(FILE *out)
+{
+    fprintf(
+        out,
+        "heddle %s brings tables into Neo4j: it reads Parquet, CSV and JSON lines, embeds their text, and\n"
+        "writes nodes, vectors and relationships through many connections.\n\n"
+        "usage: heddle COMMAND [ARGUMENTS]\n\n",
+        heddle_version());
+    for (const struct heddle_command *command = heddle_commands; command->name != NULL; command++) {
+        fprintf(out, "  %-10s %s\n", command->name, command->summary);
+    }
+    fprintf(out, "\nexamples:\n"
+                 "  heddle init removals.parquet -o removals.yaml\n"
+                 "  heddle run removals.yaml --to neo4j://localhost --env-file neo4j.env\n\n"
+                 "`heddle COMMAND --help` tells more about one of them.\n");
+}
+
+static void print_flag(FILE *out, const char *name, const char *placeholder, const char *help)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s%s%s%s", strlen(name) == 1 ? "-" : "--", name,
+             placeholder == NULL ? "" : " ", placeholder == NULL ? "" : placeholder);
+    fprintf(out, "  %-24s %s\n", left, help);
+}
+
+void heddle_cli_command_help(FILE *out, const struct heddle_command *command)
+{
+    fprintf(out, "usage: heddle %s\n\n%s.\n", command->usage, command->summary);
+    if (command->details[0] != '\0') {
+        fprintf(out, "\n%s", command->details);
+    }
+    fprintf(out, "\nflags:\n");
+    for (const struct heddle_cli_flag *flag = command->flags; flag != NULL && flag->name != NULL; flag++) {
+        print_flag(out, flag->name, flag->placeholder, flag->help);
+    }
+    for (const enum heddle_option_id *id = command->options; id != NULL && *id != HEDDLE_OPTION_COUNT; id++) {
+        const struct heddle_option *option = &heddle_option_table()[*id];
+        char name[64];
+        char help[256];
+        snprintf(name, sizeof name, "%s", option->name);
+        for (char *dash = strchr(name, '_'); dash != NULL; dash = strchr(dash, '_')) {
+            *dash = '-';
+        }
+        snprintf(help, sizeof help, "%s%s%s%s", option->help, option->default_text[0] == '\0' ? "" : " (",
+                 option->default_text, option->default_text[0] == '\0' ? "" : ")");
+        print_flag(out, name, option->kind == HEDDLE_OPTION_FLAG ? NULL : option->placeholder, help);
+    }
+    print_flag(out, "json", NULL, "print the result as JSON");
+    print_flag(out, "quiet", NULL, "no progress, no messages but errors");
+    print_flag(out, "progress", NULL,
+               "show progress also where stderr is no terminal (--no-progress: never)");
+    print_flag(out, "no-color", NULL, "no colours");
+}
+
+int heddle_command_help(struct heddle_cli *cli)
+{
+    if (cli->positional_count == 0) {
+        heddle_cli_help(cli->out);
+        return HEDDLE_EXIT_OK;
+    }
+    const struct heddle_command *command = heddle_command_find(cli->positional[0]);
+    if (command == NULL) {
+        return heddle_cli_usage(cli, "there is no command '%s'", cli->positional[0]);
+    }
+    heddle_cli_command_help(cli->out, command);
+    return HEDDLE_EXIT_OK;
+}

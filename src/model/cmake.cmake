@@ -1,0 +1,12 @@
+# Kernels carry the flags of their instruction set; which one runs is decided at run time by CPUID. They are optimised
+# in every build, because a tile of sums that is not kept in registers is ten times slower; the contraction of a x b + c
+# is off because a text's vector must not depend on what the compiler fuses in one tile and not in another.
+set(heddle_kernel_flags -O3 -ffp-contract=off)
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_scalar.c
+    PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags}")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx2_fp32.c
+        PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx2;-mfma")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx512_fp32.c
+        PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mfma")
+endif()

@@ -1,0 +1,196 @@
+/* encoder.c: the forward pass of BERT (Devlin et al. 2018; LayerNorm behind each block), pooling, normalising. */
+#include "model/encoder/encoder.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { ALIGNMENT = 64 };
+
+struct heddle_encoder_workspace {
+    struct heddle_model_config config;
+    const struct heddle_kernel *kernel;
+    void *block;   /* as allocated */
+    float *hidden; /* (T,H) the residual stream */
+    float *mixed;  /* (T,H) the same behind attention */
+    void *narrow;  /* (T,H) activations: a narrow copy of one of them, or NULL where activations are float */
+    void *qkv;     /* (T,3H) activations */
+    void *context; /* (T,H) activations */
+    void *wide;    /* (T,F) activations */
+    void *scratch; /* of attention */
+};
+
+static size_t rounded(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+size_t heddle_encoder_group_tokens(const struct heddle_model_config *config)
+{
+    return config->max_tokens > HEDDLE_GROUP_TOKENS ? config->max_tokens : HEDDLE_GROUP_TOKENS;
+}
+
+static void *take(char **next, size_t bytes)
+{
+    void *place = *next;
+    *next += rounded(bytes);
+    return place;
+}
+
+int heddle_encoder_workspace_create(const struct heddle_model_config *config,
+                                    const struct heddle_kernel *kernel,
+                                    struct heddle_encoder_workspace **workspace_out,
+                                    struct heddle_error *error)
+{
+    const size_t tokens = heddle_encoder_group_tokens(config);
+    const size_t floats = tokens * config->hidden * sizeof(float);
+    const size_t activations = tokens * config->hidden * kernel->activation_bytes;
+    const size_t wide = tokens * config->intermediate * kernel->activation_bytes;
+    const size_t scratch = kernel->attention_bytes(config->max_tokens, config->head_width);
+    const size_t narrow = kernel->activation_bytes == sizeof(float) ? 0 : activations;
+    const size_t total = 2 * rounded(floats) + rounded(narrow) + rounded(3 * activations) +
+                         rounded(activations) + rounded(wide) + rounded(scratch);
+    struct heddle_encoder_workspace *workspace = heddle_calloc(1, sizeof *workspace);
+    void *block = heddle_malloc(total + ALIGNMENT);
+    if (workspace == NULL || block == NULL) {
+        free(block);
+        free(workspace);
+        return heddle_error_out_of_memory(error);
+    }
+    char *next = (char *)block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
+    workspace->config = *config;
+    workspace->kernel = kernel;
+    workspace->block = block;
+    workspace->hidden = take(&next, floats);
+    workspace->mixed = take(&next, floats);
+    workspace->narrow = narrow == 0 ? NULL : take(&next, narrow);
+    workspace->qkv = take(&next, 3 * activations);
+    workspace->context = take(&next, activations);
+    workspace->wide = take(&next, wide);
+    workspace->scratch = take(&next, scratch);
+    *workspace_out = workspace;
+    return HEDDLE_OK;
+}
+
+void heddle_encoder_workspace_destroy(struct heddle_encoder_workspace *workspace)
+{
+    if (workspace == NULL) {
+        return;
+    }
+    free(workspace->block);
+    free(workspace);
+}
+
+/* Word + position (+ token type 0, folded in). Answers the number of tokens. */
+static size_t embed_tokens(const struct heddle_weights *weights, struct heddle_encoder_workspace *workspace,
+                           const struct heddle_sequence *sequences, size_t count)
+{
+    const size_t hidden = workspace->config.hidden;
+    const float *words = heddle_weights_words(weights);
+    const float *positions = heddle_weights_positions(weights);
+    float *out = workspace->hidden;
+    for (size_t s = 0; s < count; s++) {
+        for (size_t t = 0; t < sequences[s].tokens; t++) {
+            const float *word = words + (size_t)sequences[s].ids[t] * hidden;
+            const float *position = positions + t * hidden;
+            for (size_t i = 0; i < hidden; i++) {
+                out[i] = word[i] + position[i];
+            }
+            out += hidden;
+        }
+    }
+    return (size_t)(out - workspace->hidden) / hidden;
+}
+
+static void attend(struct heddle_encoder_workspace *workspace, const struct heddle_sequence *sequences,
+                   size_t count)
+{
+    const size_t bytes = workspace->config.hidden * workspace->kernel->activation_bytes;
+    size_t first = 0;
+    for (size_t s = 0; s < count; s++) {
+        const struct heddle_attention attention = {
+            .qkv = (const char *)workspace->qkv + first * 3 * bytes,
+            .tokens = sequences[s].tokens,
+            .heads = workspace->config.heads,
+            .head_width = workspace->config.head_width,
+            .context = (char *)workspace->context + first * bytes,
+            .scratch = workspace->scratch,
+        };
+        workspace->kernel->attention(&attention);
+        first += sequences[s].tokens;
+    }
+}
+
+static void run_layer(const struct heddle_layer *layer, struct heddle_encoder_workspace *workspace,
+                      const struct heddle_sequence *sequences, size_t count, size_t tokens)
+{
+    const struct heddle_kernel *kernel = workspace->kernel;
+    const size_t hidden = workspace->config.hidden;
+    const float epsilon = workspace->config.layer_norm_epsilon;
+    float *stream = workspace->hidden;
+    float *mixed = workspace->mixed;
+    const bool is_narrow = workspace->narrow != NULL;
+    kernel->gemm(&layer->qkv, is_narrow ? workspace->narrow : stream, tokens, HEDDLE_EPILOGUE_BIAS, NULL,
+                 workspace->qkv);
+    attend(workspace, sequences, count);
+    kernel->gemm(&layer->mix, workspace->context, tokens, HEDDLE_EPILOGUE_RESIDUAL, stream, mixed);
+    kernel->layer_norm(mixed, tokens, hidden, layer->mix_gain, layer->mix_bias, epsilon, workspace->narrow);
+    kernel->gemm(&layer->widen, is_narrow ? workspace->narrow : mixed, tokens, HEDDLE_EPILOGUE_GELU, NULL,
+                 workspace->wide);
+    kernel->gemm(&layer->narrow, workspace->wide, tokens, HEDDLE_EPILOGUE_RESIDUAL, mixed, stream);
+    kernel->layer_norm(stream, tokens, hidden, layer->output_gain, layer->output_bias, epsilon,
+                       workspace->narrow);
+}
+
+/* Mean over all tokens of a sequence, or its first token. */
+static void pool(const struct heddle_model_config *config, const float *rows, size_t tokens, float *vector)
+{
+    const size_t hidden = config->hidden;
+    memcpy(vector, rows, hidden * sizeof *vector);
+    if (config->pooling == HEDDLE_POOLING_CLS) {
+        return;
+    }
+    for (size_t t = 1; t < tokens; t++) {
+        for (size_t i = 0; i < hidden; i++) {
+            vector[i] += rows[t * hidden + i];
+        }
+    }
+    for (size_t i = 0; i < hidden; i++) {
+        vector[i] /= (float)tokens;
+    }
+}
+
+static void normalize(float *vector, size_t width)
+{
+    double squares = 0;
+    for (size_t i = 0; i < width; i++) {
+        squares += (double)vector[i] * (double)vector[i];
+    }
+    const double norm = fmax(sqrt(squares), 1e-12); /* the library's own floor */
+    for (size_t i = 0; i < width; i++) {
+        vector[i] = (float)((double)vector[i] / norm);
+    }
+}
+
+void heddle_encoder_run(const struct heddle_weights *weights, struct heddle_encoder_workspace *workspace,
+                        const struct heddle_sequence *sequences, size_t count)
+{
+    const struct heddle_model_config *config = &workspace->config;
+    const size_t tokens = embed_tokens(weights, workspace, sequences, count);
+    workspace->kernel->layer_norm(
+        workspace->hidden, tokens, config->hidden, heddle_weights_embedding_gain(weights),
+        heddle_weights_embedding_bias(weights), config->layer_norm_epsilon, workspace->narrow);
+    for (size_t i = 0; i < config->layers; i++) {
+        run_layer(heddle_weights_layer(weights, i), workspace, sequences, count, tokens);
+    }
+    const float *rows = workspace->hidden;
+    for (size_t s = 0; s < count; s++) {
+        pool(config, rows, sequences[s].tokens, sequences[s].vector);
+        if (config->normalize) {
+            normalize(sequences[s].vector, config->hidden);
+        }
+        rows += sequences[s].tokens * config->hidden;
+    }
+}

@@ -1,0 +1,34 @@
+/* embedding.h: the stage that gives a batch its vectors. */
+#ifndef HEDDLE_RUN_EMBEDDING_H
+#define HEDDLE_RUN_EMBEDDING_H
+
+#include "column/batch.h"
+#include "model/model.h"
+#include "run/plan.h"
+
+/* One text column of a source and the model that reads it. */
+struct heddle_embedding_slot {
+    const struct heddle_plan_slot *plan;
+    struct heddle_embedder *embedder; /* borrowed; slots of one model share it */
+};
+
+/* The workspaces of one thread: one worker a slot. */
+struct heddle_embedding_thread;
+
+HEDDLE_MUST_CHECK int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots,
+                                                     size_t slot_count,
+                                                     struct heddle_embedding_thread **thread_out,
+                                                     struct heddle_error *error);
+
+/* Fills batch->vectors: one VECTOR column a slot, null where the row has no text. The batch must belong to this thread
+ * alone for the call. Errors: HEDDLE_MODEL (a text that is not UTF-8: file and row named), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_batch *batch,
+                                           struct heddle_error *error);
+
+/* Adds what this thread has done to *total. */
+void heddle_embedding_statistics(const struct heddle_embedding_thread *thread,
+                                 struct heddle_embed_statistics *total);
+
+void heddle_embedding_thread_destroy(struct heddle_embedding_thread *thread); /* NULL is a no-op */
+
+#endif

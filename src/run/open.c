@@ -1,0 +1,236 @@
+/* open.c: everything that can be checked before a database is touched: job, sources, models, settings. */
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/memory.h"
+#include "run/model_find.h"
+#include "run/state.h"
+
+enum {
+    BATCH_ROWS_PLAIN = 2048, /* what DuckDB hands over at once */
+    /* Embedding takes milliseconds a row: short batches spread evenly over threads and reach the sink early. */
+    BATCH_ROWS_EMBEDDED = 512,
+};
+
+int64_t heddle_run_number(const struct heddle_run *run, enum heddle_option_id id)
+{
+    const struct heddle_option_value *value = &run->options->values[id];
+    return value->text == NULL || strcmp(value->text, "auto") == 0 ? 0 : value->number;
+}
+
+const char *heddle_run_text(const struct heddle_run *run, enum heddle_option_id id)
+{
+    const char *text = run->options->values[id].text;
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+int heddle_run_open_source(struct heddle_run *run, size_t index, struct heddle_error *error)
+{
+    const struct heddle_plan_source *planned = &run->plan->sources[index];
+    const struct heddle_job_source *source = planned->job;
+    struct heddle_source_setting *settings =
+        heddle_arena_calloc(run->arena, source->setting_count, sizeof *settings);
+    if (settings == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < source->setting_count; i++) {
+        settings[i] = (struct heddle_source_setting){source->settings[i].name, source->settings[i].value};
+    }
+    const int64_t limit = heddle_run_number(run, HEDDLE_OPTION_LIMIT);
+    const struct heddle_source_options options = {
+        .name = source->name,
+        .type = source->type,
+        .path = source->path,
+        .columns = planned->columns,
+        .column_count = planned->column_count,
+        .settings = settings,
+        .setting_count = source->setting_count,
+        .limit = limit > 0 ? (uint64_t)limit : UINT64_MAX,
+        .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
+        .rejects = {.add = heddle_rejects_add, .context = run->rejects},
+    };
+    if (heddle_source_open(&options, &run->sources[index].opened, error) != HEDDLE_OK) {
+        return heddle_error_prefix(error, "source '%s'", source->name);
+    }
+    return HEDDLE_OK;
+}
+
+static int precision_of(const struct heddle_run *run, enum heddle_precision *out, struct heddle_error *error)
+{
+    const char *text = heddle_run_text(run, HEDDLE_OPTION_PRECISION);
+    static const enum heddle_precision known[] = {HEDDLE_PRECISION_AUTO, HEDDLE_PRECISION_FP32,
+                                                  HEDDLE_PRECISION_BF16};
+    *out = HEDDLE_PRECISION_AUTO;
+    for (size_t i = 0; text != NULL && i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(text, heddle_precision_name(known[i])) == 0) {
+            *out = known[i];
+            return HEDDLE_OK;
+        }
+    }
+    return text == NULL ? HEDDLE_OK
+                        : heddle_error_set(error, HEDDLE_INVALID,
+                                           "precision '%s' is not built into this version", text);
+}
+
+static int open_model(struct heddle_run *run, const char *name, struct heddle_embedder **embedder_out,
+                      struct heddle_error *error)
+{
+    for (size_t i = 0; i < run->model_count; i++) {
+        if (strcmp(run->models[i].name, name) == 0) {
+            *embedder_out = run->models[i].embedder;
+            return HEDDLE_OK;
+        }
+    }
+    const char *place = heddle_run_text(run, HEDDLE_OPTION_MODEL);
+    const char *directory = NULL;
+    HEDDLE_TRY(heddle_model_find(place == NULL ? name : place, run->arena, &directory, error));
+    struct heddle_embedder_options options = {.kernel = getenv("HEDDLE_KERNEL")};
+    HEDDLE_TRY(precision_of(run, &options.precision, error));
+    HEDDLE_TRY(heddle_embedder_open(directory, &options, embedder_out, error));
+    run->models[run->model_count++] = (struct heddle_run_model){name, *embedder_out};
+    return HEDDLE_OK;
+}
+
+static int open_models(struct heddle_run *run, struct heddle_error *error)
+{
+    size_t slots = 0;
+    for (size_t i = 0; i < run->job->source_count; i++) {
+        slots += run->plan->sources[i].slot_count;
+    }
+    run->models = heddle_arena_calloc(run->arena, slots, sizeof *run->models);
+    if (run->models == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < run->job->source_count; i++) {
+        const struct heddle_plan_source *planned = &run->plan->sources[i];
+        run->sources[i].slots =
+            heddle_arena_calloc(run->arena, planned->slot_count, sizeof(struct heddle_embedding_slot));
+        if (run->sources[i].slots == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        for (size_t j = 0; j < planned->slot_count; j++) {
+            struct heddle_embedding_slot *slot = &run->sources[i].slots[j];
+            slot->plan = &planned->slots[j];
+            HEDDLE_TRY(open_model(run, planned->slots[j].model, &slot->embedder, error));
+            HEDDLE_TRY(heddle_plan_set_dimensions(
+                run->plan, i, j, (uint32_t)heddle_embedder_dimensions(slot->embedder), error));
+        }
+    }
+    return HEDDLE_OK;
+}
+
+/* Every source that some pass reads. */
+static int open_sources(struct heddle_run *run, struct heddle_error *error)
+{
+    for (size_t i = 0; i < run->plan->pass_count; i++) {
+        const size_t source = run->plan->passes[i].source;
+        if (run->sources[source].opened == NULL) {
+            HEDDLE_TRY(heddle_run_open_source(run, source, error));
+        }
+    }
+    return HEDDLE_OK;
+}
+
+static int open_rejects(struct heddle_run *run, struct heddle_error *error)
+{
+    const char *folder = heddle_run_text(run, HEDDLE_OPTION_CHECKPOINT);
+    run->folder = folder != NULL ? folder : heddle_arena_format(run->arena, ".heddle/%s", run->job->name);
+    const char *rejects =
+        run->folder == NULL ? NULL : heddle_arena_format(run->arena, "%s/rejects", run->folder);
+    uint64_t identity = run->job->content_hash;
+    for (size_t i = 0; i < run->job->source_count; i++) {
+        const char *path = run->job->sources[i].path;
+        identity = heddle_hash_bytes(path, path == NULL ? 0 : strlen(path), identity);
+    }
+    run->receipt.load_id = heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
+    if (rejects == NULL || run->receipt.load_id == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    const struct heddle_option_value *value = &run->options->values[HEDDLE_OPTION_REJECT_LIMIT];
+    const struct heddle_reject_limit limit = {
+        .limited = value->text != NULL && strcmp(value->text, "none") != 0,
+        .rows = value->number > 0 ? (uint64_t)value->number : 0,
+        .ratio = value->ratio,
+    };
+    const char *receipt = heddle_arena_format(run->arena, "%s/receipt.json", run->folder);
+    if (receipt != NULL && run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
+        unlink(receipt);
+    }
+    return heddle_rejects_open(rejects, run->receipt.load_id, &limit, &run->rejects, error);
+}
+
+static size_t threads_to_embed_with(const struct heddle_run *run)
+{
+    const int64_t wanted = heddle_run_number(run, HEDDLE_OPTION_EMBED_THREADS);
+    if (wanted > 0) {
+        return (size_t)wanted;
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+static int fill(struct heddle_run *run, struct heddle_error *error)
+{
+    if (heddle_options_uri(run->options) == NULL) {
+        return heddle_error_set(
+            error, HEDDLE_INVALID,
+            "no target given: use --to neo4j://HOST, --to duckdb:FILE, --env-file FILE, or set "
+            "NEO4J_URI");
+    }
+    HEDDLE_TRY(heddle_plan_create(run->job, &run->plan, error));
+    run->sources = heddle_arena_calloc(run->arena, run->job->source_count, sizeof *run->sources);
+    if (run->sources == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    run->embed_threads = threads_to_embed_with(run);
+    HEDDLE_TRY(open_rejects(run, error));
+    heddle_rejects_follow(run->rejects, &run->counters.rows_read);
+    HEDDLE_TRY(open_sources(run, error));
+    return open_models(run, error);
+}
+
+int heddle_run_open(const struct heddle_job *job, const struct heddle_options *options,
+                    struct heddle_run **run_out, struct heddle_error *error)
+{
+    struct heddle_run *run = heddle_calloc(1, sizeof *run);
+    if (run == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    pthread_mutex_init(&run->lock, NULL);
+    run->job = job;
+    run->options = options;
+    int status = heddle_arena_create(0, &run->arena, error);
+    if (status == HEDDLE_OK) {
+        status = fill(run, error);
+    }
+    if (status != HEDDLE_OK) {
+        heddle_run_close(run);
+        return status;
+    }
+    *run_out = run;
+    return HEDDLE_OK;
+}
+
+void heddle_run_close(struct heddle_run *run)
+{
+    if (run == NULL) {
+        return;
+    }
+    heddle_sink_close(run->sink); /* first: it holds batches, whose schema belongs to the sources */
+    for (size_t i = 0; run->sources != NULL && i < run->job->source_count; i++) {
+        heddle_source_close(run->sources[i].opened);
+    }
+    for (size_t i = 0; i < run->model_count; i++) {
+        heddle_embedder_close(run->models[i].embedder);
+    }
+    heddle_rejects_close(run->rejects);
+    heddle_plan_destroy(run->plan);
+    heddle_arena_destroy(run->arena);
+    pthread_mutex_destroy(&run->lock);
+    free(run);
+}

@@ -1,0 +1,45 @@
+/* pipeline.h: one pass: a source read, embedded and handed to the sink, each stage on threads of its own.
+ *
+ *   reader (1 thread) -> [work queue] -> embedders (n threads)
+ *           \-> [order queue] ---------------------------------> the caller's thread -> sink
+ *
+ * Batches reach the sink in source order, so that a later row of a key is written later. The queues are short and bounded:
+ * they are the backpressure, and memory is flat whatever the input.
+ */
+#ifndef HEDDLE_RUN_PIPELINE_H
+#define HEDDLE_RUN_PIPELINE_H
+
+#include <stdatomic.h>
+
+#include "run/embedding.h"
+#include "sink/sink.h"
+#include "source/source.h"
+
+/* What is counted while a pass runs; read by the progress display at any time. */
+struct heddle_pipeline_counters {
+    _Atomic uint64_t rows_read;
+    _Atomic uint64_t rows_embedded; /* rows that went through the embedding stage */
+    _Atomic uint64_t read_ns, read_cpu_ns;
+    _Atomic uint64_t embed_ns, embed_cpu_ns; /* summed over threads */
+};
+
+/* All zero, while others may be reading them. */
+void heddle_pipeline_counters_reset(struct heddle_pipeline_counters *counters);
+
+struct heddle_pipeline {
+    struct heddle_source *source;
+    const struct heddle_plan_pass *pass;
+    const struct heddle_embedding_slot *slots; /* of the pass's source; none = no embedding in this pass */
+    size_t slot_count;
+    size_t threads; /* that embed */
+    struct heddle_sink *sink;
+    const _Atomic bool *stop; /* set from another thread: no more batches are read */
+    struct heddle_pipeline_counters *counters;
+    struct heddle_embed_statistics embedded; /* out */
+};
+
+/* Runs the pass and flushes the sink. On any error all threads have ended when it returns.
+ * Errors: those of the stages; HEDDLE_INTERRUPTED when `stop` was set. */
+HEDDLE_MUST_CHECK int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *error);
+
+#endif

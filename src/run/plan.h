@@ -1,0 +1,63 @@
+/* plan.h: from a job to what is done: targets with columns, texts to embed, passes over the sources.
+ *
+ * Pure: nothing is opened. Each source is read with one projection, the fields that any of its targets uses, so a field's
+ * column is its place in that projection in every pass.
+ *
+ * Passes: targets have levels. A node target is on level 0; a relationship whose rows carry their own nodes (same source,
+ * the very columns that key those nodes) shares their level and follows them batch by batch; any other relationship is
+ * one level above its nodes, because its ends may lie anywhere in their sources; `depends_on` lifts a target one level
+ * above what it names. A pass is one source read once for all its targets of one level.
+ *
+ * Ownership: everything lies in the plan's arena; the job must outlive it. Threads: read-only once made.
+ */
+#ifndef HEDDLE_RUN_PLAN_H
+#define HEDDLE_RUN_PLAN_H
+
+#include "sink/target.h"
+#include "spec/job.h"
+
+/* A text column that becomes vectors: batch->vectors[slot] of its source's batches. */
+struct heddle_plan_slot {
+    const char *field;
+    size_t column;
+    const char *model; /* as the job names it */
+};
+
+struct heddle_plan_source {
+    const struct heddle_job_source *job;
+    const char *const *columns; /* projection */
+    size_t column_count;
+    struct heddle_plan_slot *slots;
+    size_t slot_count;
+};
+
+struct heddle_plan_pass {
+    size_t source;
+    const size_t *targets; /* indices into targets */
+    size_t target_count;
+    bool embeds;
+};
+
+struct heddle_plan {
+    struct heddle_arena *arena;
+    const struct heddle_job *job;
+    struct heddle_target *targets; /* active nodes in job order, then active relationships */
+    size_t target_count;
+    struct heddle_plan_source *sources; /* as job->sources */
+    struct heddle_plan_pass *passes;
+    size_t pass_count;
+};
+
+/* Errors: HEDDLE_JOB where the job asks for what this version cannot do (named by its JSONPath), or for a MERGE without a
+ * key; HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_plan_create(const struct heddle_job *job, struct heddle_plan **plan_out,
+                                         struct heddle_error *error);
+
+/* Tells how wide the vectors of a slot are; every target that uses it learns it. Errors: HEDDLE_MODEL where a vector index
+ * of the job says otherwise (both named). */
+HEDDLE_MUST_CHECK int heddle_plan_set_dimensions(struct heddle_plan *plan, size_t source, size_t slot,
+                                                 uint32_t dimensions, struct heddle_error *error);
+
+void heddle_plan_destroy(struct heddle_plan *plan); /* NULL is a no-op */
+
+#endif

@@ -1,0 +1,193 @@
+/* receipt.c: the balance, as text and as JSON. */
+#include "run/receipt.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+static uint64_t accounted(const struct heddle_target_counts *counts)
+{
+    return counts->created + counts->matched + counts->folded + counts->rejected;
+}
+
+int heddle_receipt_check(const struct heddle_receipt *receipt, struct heddle_error *error)
+{
+    for (size_t i = 0; i < receipt->target_count; i++) {
+        const struct heddle_receipt_target *target = &receipt->targets[i];
+        const struct heddle_target_counts *counts = &target->counts;
+        if (counts->read != target->rows_offered || counts->read != accounted(counts)) {
+            return heddle_error_set(error, HEDDLE_UNBALANCED,
+                                    "the receipt of target '%s' does not balance: %" PRIu64
+                                    " rows from the source, %" PRIu64 " taken, %" PRIu64 " created + %" PRIu64
+                                    " matched + %" PRIu64 " folded + %" PRIu64 " rejected",
+                                    target->name, target->rows_offered, counts->read, counts->created,
+                                    counts->matched, counts->folded, counts->rejected);
+        }
+    }
+    return HEDDLE_OK;
+}
+
+static void print_targets(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+{
+    int widest = 0;
+    for (size_t i = 0; i < receipt->target_count; i++) {
+        const int width = (int)strlen(receipt->targets[i].name);
+        widest = width > widest ? width : widest;
+    }
+    for (size_t i = 0; i < receipt->target_count; i++) {
+        const struct heddle_target_counts *counts = &receipt->targets[i].counts;
+        char read[32], created[32], matched[32], folded[32], rejected[32];
+        heddle_buffer_append_format(
+            out, "  %-*s  %s = %s created + %s matched + %s folded + %s rejected\n", widest,
+            receipt->targets[i].name, heddle_text_grouped(counts->read, read),
+            heddle_text_grouped(counts->created, created), heddle_text_grouped(counts->matched, matched),
+            heddle_text_grouped(counts->folded, folded), heddle_text_grouped(counts->rejected, rejected));
+    }
+}
+
+static void print_embedding(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+{
+    if (receipt->model[0] == '\0') {
+        return;
+    }
+    uint64_t vectors = 0;
+    for (size_t i = 0; i < receipt->target_count; i++) {
+        vectors += receipt->targets[i].counts.vectors;
+    }
+    char written[32], without[32], truncated[32], embedded[32], folded[32], tokens[32];
+    heddle_buffer_append_format(out, "  vectors     %s written, %s rows without text, %s texts truncated\n",
+                                heddle_text_grouped(vectors, written),
+                                heddle_text_grouped(receipt->embedded.no_text, without),
+                                heddle_text_grouped(receipt->embedded.truncated, truncated));
+    heddle_buffer_append_format(
+        out, "  embedding   %s texts (%s tokens), %s more equal to one of them; %s, %s, %s\n",
+        heddle_text_grouped(receipt->embedded.texts_embedded, embedded),
+        heddle_text_grouped(receipt->embedded.tokens, tokens),
+        heddle_text_grouped(receipt->embedded.texts_folded, folded), receipt->model, receipt->precision,
+        receipt->kernel);
+}
+
+static void print_times(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+{
+    const double rate = receipt->total.wall > 0 ? (double)receipt->rows_read / receipt->total.wall : 0;
+    char rows[32], per_second[32];
+    heddle_buffer_append_format(out,
+                                "  time        %.1f s for %s rows: %s rows/s; CPU %.1f s, at most %.0f MB\n",
+                                receipt->total.wall, heddle_text_grouped(receipt->rows_read, rows),
+                                heddle_text_grouped((uint64_t)rate, per_second), receipt->total.cpu,
+                                (double)receipt->rss_bytes_max / 1e6);
+    heddle_buffer_append_format(
+        out,
+        "              read %.2f s, embed %.2f s (%.1f s CPU), write %.2f s, index %.2f s, "
+        "verify %.2f s\n",
+        receipt->read.wall, receipt->embed.wall, receipt->embed.cpu, receipt->write.wall, receipt->index.wall,
+        receipt->verify.wall);
+}
+
+void heddle_receipt_print(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+{
+    heddle_buffer_append_format(out, "loaded %s into %s\n", receipt->job, receipt->to);
+    print_targets(receipt, out);
+    print_embedding(receipt, out);
+    char transactions[32], retries[32];
+    heddle_buffer_append_format(
+        out,
+        "  written     %s transactions, %s retries, %.1f MB, %zu writers, at most %zu rows a "
+        "transaction\n",
+        heddle_text_grouped(receipt->sink.transactions, transactions),
+        heddle_text_grouped(receipt->sink.retries, retries), (double)receipt->sink.bytes_sent / 1e6,
+        receipt->sink.writers, receipt->sink.batch_rows);
+    print_times(receipt, out);
+    if (receipt->verified) {
+        heddle_buffer_append_format(out, "  verified    %s\n", receipt->verification.summary);
+    }
+    if (receipt->rejected > 0) {
+        char rejected[32];
+        heddle_buffer_append_format(out, "  rejects     %s records, with reasons, below %s\n",
+                                    heddle_text_grouped(receipt->rejected, rejected),
+                                    receipt->rejects_folder);
+    }
+}
+
+static json_t *time_json(const struct heddle_receipt_time *time)
+{
+    return time->cpu < 0 ? json_pack("{s:f}", "wall_s", time->wall)
+                         : json_pack("{s:f, s:f}", "wall_s", time->wall, "cpu_s", time->cpu);
+}
+
+static json_t *targets_json(const struct heddle_receipt *receipt)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < receipt->target_count; i++) {
+        const struct heddle_target_counts *counts = &receipt->targets[i].counts;
+        json_array_append_new(
+            array,
+            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "target", receipt->targets[i].name, "read",
+                      (json_int_t)counts->read, "created", (json_int_t)counts->created, "matched",
+                      (json_int_t)counts->matched, "folded", (json_int_t)counts->folded, "rejected",
+                      (json_int_t)counts->rejected, "vectors", (json_int_t)counts->vectors));
+    }
+    return array;
+}
+
+static json_t *embedding_json(const struct heddle_receipt *receipt)
+{
+    const struct heddle_embed_statistics *embedded = &receipt->embedded;
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "model", receipt->model,
+                     "precision", receipt->precision, "kernel", receipt->kernel, "threads",
+                     (json_int_t)receipt->embed_threads, "texts_embedded",
+                     (json_int_t)embedded->texts_embedded, "texts_folded", (json_int_t)embedded->texts_folded,
+                     "tokens", (json_int_t)embedded->tokens, "no_text", (json_int_t)embedded->no_text,
+                     "truncated", (json_int_t)embedded->truncated, "tokenize_s",
+                     (double)embedded->tokenize_ns / 1e9, "encode_s", (double)embedded->encode_ns / 1e9);
+}
+
+static json_t *writing_json(const struct heddle_sink_progress *sink)
+{
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "transactions",
+                     (json_int_t)sink->transactions, "retries", (json_int_t)sink->retries, "deadlocks",
+                     (json_int_t)sink->deadlocks, "bytes_sent", (json_int_t)sink->bytes_sent, "writers",
+                     (json_int_t)sink->writers, "batch_rows", (json_int_t)sink->batch_rows, "wait_s",
+                     (double)sink->wait_ns / 1e9, "encode_s", (double)sink->encode_ns / 1e9);
+}
+
+static json_t *verification_json(const struct heddle_receipt *receipt)
+{
+    if (!receipt->verified) {
+        return json_null();
+    }
+    const struct heddle_verification *found = &receipt->verification;
+    json_t *object = json_pack("{s:b, s:s, s:s}", "ok", found->ok, "summary", found->summary, "index_state",
+                               found->index_state);
+    json_object_set_new(object, "recall", found->recall < 0 ? json_null() : json_real(found->recall));
+    return object;
+}
+
+int heddle_receipt_json(const struct heddle_receipt *receipt, const char *status, bool pretty,
+                        struct heddle_buffer *out, struct heddle_error *error)
+{
+    json_t *root = json_pack(
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:I, s:o}",
+        "status", status, "job", receipt->job, "load_id", receipt->load_id, "to", receipt->to, "rows_read",
+        (json_int_t)receipt->rows_read, "rows_unreadable", (json_int_t)receipt->rows_unreadable, "rejected",
+        (json_int_t)receipt->rejected, "rejects_folder", receipt->rejects_folder, "targets",
+        targets_json(receipt), "embedding", receipt->model[0] == '\0' ? json_null() : embedding_json(receipt),
+        "writing", writing_json(&receipt->sink), "time", "total", time_json(&receipt->total), "read",
+        time_json(&receipt->read), "embed", time_json(&receipt->embed), "write", time_json(&receipt->write),
+        "index", time_json(&receipt->index), "verify", time_json(&receipt->verify), "rss_bytes_max",
+        (json_int_t)receipt->rss_bytes_max, "verification", verification_json(receipt));
+    char *text = root == NULL
+                     ? NULL
+                     : json_dumps(root, (pretty ? JSON_INDENT(2) : JSON_COMPACT) | JSON_REAL_PRECISION(9));
+    json_decref(root);
+    if (text == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    heddle_buffer_append_text(out, text);
+    heddle_buffer_append_byte(out, '\n');
+    free(text);
+    return heddle_buffer_check(out, error);
+}

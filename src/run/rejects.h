@@ -1,0 +1,50 @@
+/* rejects.h: the rows that could not be loaded, kept in files a person can grep: one JSON object a line
+ * (run-contract section 3), one file a target: FOLDER/TARGET.jsonl ("source" where no target ever saw the row).
+ *
+ * Files appear with the first reject. A run that starts over writes them anew.
+ *
+ * Threads: heddle_rejects_add may be called from any thread; open, close and count from one.
+ */
+#ifndef HEDDLE_RUN_REJECTS_H
+#define HEDDLE_RUN_REJECTS_H
+
+#include <stdatomic.h>
+
+#include "column/reject.h"
+
+struct heddle_rejects;
+
+/* Up to this many rejects never stop a load whose limit is a share: one bad row among the first hundred is no verdict. */
+enum { HEDDLE_REJECT_LIMIT_FLOOR = 10 };
+
+/* When there are too many. */
+struct heddle_reject_limit {
+    bool limited;
+    uint64_t rows; /* at most this many, where ratio is negative */
+    double
+        ratio; /* at most this share of the rows expected (0.001 = 0.1 %), at least HEDDLE_REJECT_LIMIT_FLOOR */
+};
+
+/* `folder` need not exist; files of an earlier run in it are removed. `load` is the load's id.
+ * Errors: HEDDLE_IO (folder named), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_rejects_open(const char *folder, const char *load,
+                                          const struct heddle_reject_limit *limit,
+                                          struct heddle_rejects **rejects_out, struct heddle_error *error);
+
+/* Tells what the limit's share is of: the largest of all `rows` expected so far and of *rows_read at the time of a reject.
+ * The counter is borrowed until close. */
+void heddle_rejects_expect(struct heddle_rejects *rejects, uint64_t rows);
+void heddle_rejects_follow(struct heddle_rejects *rejects, const _Atomic uint64_t *rows_read);
+
+/* As heddle_reject_function: `context` is the struct heddle_rejects.
+ * Errors: HEDDLE_REJECTED (limit passed: says where the rejects are), HEDDLE_IO (not writable), HEDDLE_OUT_OF_MEMORY. */
+int heddle_rejects_add(void *context, const struct heddle_reject *reject, struct heddle_error *error);
+
+uint64_t heddle_rejects_count(struct heddle_rejects *rejects);
+const char *heddle_rejects_folder(const struct heddle_rejects *rejects);
+
+/* Flushes and closes the files. NULL is a no-op. Errors: HEDDLE_IO. */
+HEDDLE_MUST_CHECK int heddle_rejects_finish(struct heddle_rejects *rejects, struct heddle_error *error);
+void heddle_rejects_close(struct heddle_rejects *rejects);
+
+#endif

@@ -1,0 +1,124 @@
+/* encode.c: columns to PackStream, a row a list. */
+#include "sink/neo4j/encode.h"
+
+#include "sink/neo4j/load.h"
+
+int heddle_encode_check(const struct heddle_target_rows *ready, struct heddle_error *error)
+{
+    for (size_t i = 0; i < ready->target->property_count; i++) {
+        if (ready->properties[i].type == HEDDLE_TYPE_MAP) {
+            return heddle_error_set(
+                error, HEDDLE_INVALID,
+                "target %s: property %s (column %s) is a map, which a graph does not store: name "
+                "its fields one by one",
+                ready->target->name, ready->target->properties[i].name, ready->target->properties[i].field);
+        }
+    }
+    return HEDDLE_OK;
+}
+
+/* A number with its marker; texts have up to five bytes of header. */
+enum { ENCODE_FIXED_BYTES = 9, ENCODE_HEADER_BYTES = 5 };
+
+static size_t cell_bytes(const struct heddle_column *column, size_t row)
+{
+    if (heddle_column_is_null(column, row)) {
+        return 1;
+    }
+    switch (column->type) {
+    case HEDDLE_TYPE_STRING:
+    case HEDDLE_TYPE_DECIMAL:
+    case HEDDLE_TYPE_BYTES:
+        return ENCODE_HEADER_BYTES + (size_t)(column->offsets[row + 1] - column->offsets[row]);
+    case HEDDLE_TYPE_LIST: {
+        size_t bytes = ENCODE_HEADER_BYTES;
+        for (uint32_t item = column->offsets[row]; item < column->offsets[row + 1]; item++) {
+            bytes += cell_bytes(column->items, item);
+        }
+        return bytes;
+    }
+    case HEDDLE_TYPE_VECTOR: return ENCODE_HEADER_BYTES + ENCODE_FIXED_BYTES * (size_t)column->width;
+    case HEDDLE_TYPE_NULL:
+    case HEDDLE_TYPE_BOOLEAN: return 1;
+    case HEDDLE_TYPE_INTEGER:
+    case HEDDLE_TYPE_FLOAT:
+    case HEDDLE_TYPE_DATE:
+    case HEDDLE_TYPE_TIME:
+    case HEDDLE_TYPE_TIMESTAMP:
+    case HEDDLE_TYPE_DATETIME:
+    case HEDDLE_TYPE_MAP: break;
+    }
+    return ENCODE_FIXED_BYTES;
+}
+
+uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t row)
+{
+    const struct heddle_target *target = ready->target;
+    size_t bytes = ENCODE_HEADER_BYTES;
+    for (size_t i = 0; i < target->property_count; i++) {
+        bytes += cell_bytes(&ready->properties[i], row);
+    }
+    if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
+        for (size_t i = 0; i < target->start.key_count; i++) {
+            bytes += cell_bytes(&ready->start_keys[i], row);
+        }
+        for (size_t i = 0; i < target->end.key_count; i++) {
+            bytes += cell_bytes(&ready->end_keys[i], row);
+        }
+    }
+    if (ready->vector != NULL) {
+        bytes += cell_bytes(ready->vector, row);
+    }
+    return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
+}
+
+static void put_cells(struct heddle_pack *pack, const struct heddle_column *columns, size_t count, size_t row)
+{
+    for (size_t i = 0; i < count; i++) {
+        heddle_pack_column_value(pack, &columns[i], row);
+    }
+}
+
+static void put_row(struct heddle_pack *pack, const struct heddle_plan *plan,
+                    const struct heddle_target_rows *ready, size_t row)
+{
+    const struct heddle_target *target = plan->target;
+    const bool is_node = target->kind == HEDDLE_TARGET_NODE;
+    const bool has_vector = is_node && target->vector_property != NULL;
+    const size_t end_count = is_node ? 0 : target->start.key_count + target->end.key_count;
+    heddle_pack_list(pack, (uint32_t)(end_count + target->property_count + (has_vector ? 1 : 0)));
+    if (!is_node) {
+        put_cells(pack, ready->start_keys, target->start.key_count, row);
+        put_cells(pack, ready->end_keys, target->end.key_count, row);
+    }
+    for (size_t i = 0; i < target->property_count; i++) {
+        heddle_pack_column_value(pack, &ready->properties[plan->order[i]], row);
+    }
+    if (has_vector) {
+        heddle_pack_column_value(pack, ready->vector, row);
+    }
+}
+
+void heddle_encode_rows(struct heddle_pack *pack, const struct heddle_plan *plan,
+                        const struct heddle_schedule_row *rows, size_t count)
+{
+    heddle_pack_list(pack, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        const struct heddle_lot *lot = rows[i].batch;
+        put_row(pack, plan, lot->ready, rows[i].row);
+    }
+}
+
+void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_plan *plan,
+                        const struct heddle_schedule_row *rows, size_t count)
+{
+    const struct heddle_target *target = plan->target;
+    heddle_pack_list(pack, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        const struct heddle_lot *lot = rows[i].batch;
+        heddle_pack_list(pack, (uint32_t)(target->start.key_count + target->end.key_count + 1));
+        put_cells(pack, lot->ready->start_keys, target->start.key_count, rows[i].row);
+        put_cells(pack, lot->ready->end_keys, target->end.key_count, rows[i].row);
+        heddle_pack_integer(pack, (int64_t)i);
+    }
+}

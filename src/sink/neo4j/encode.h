@@ -1,0 +1,26 @@
+/* encode.h: rows of columns as the lists that the statements of statements.h read.
+ *
+ * Threads: reads columns that nobody changes any more; one encoder, one thread.
+ */
+#ifndef HEDDLE_SINK_NEO4J_ENCODE_H
+#define HEDDLE_SINK_NEO4J_ENCODE_H
+
+#include "bolt/packstream/encode.h"
+#include "schedule/scheduler.h"
+#include "sink/neo4j/plan.h"
+
+/* Refuses columns that Bolt or the store cannot hold. Errors: HEDDLE_INVALID (a map: names target and property). */
+HEDDLE_MUST_CHECK int heddle_encode_check(const struct heddle_target_rows *ready, struct heddle_error *error);
+
+/* About how many bytes a row takes on the wire. */
+uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t row);
+
+/* Writes `count` rows as a list of lists for plan->write. rows[i].batch is a struct heddle_lot. */
+void heddle_encode_rows(struct heddle_pack *pack, const struct heddle_plan *plan,
+                        const struct heddle_schedule_row *rows, size_t count);
+
+/* The same for plan->missing: keys of both ends, then the row's position in `rows`. */
+void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_plan *plan,
+                        const struct heddle_schedule_row *rows, size_t count);
+
+#endif

@@ -1,0 +1,132 @@
+/* load.h: the state that the threads of a Neo4j load share, and the life of its rows.
+ *
+ * A *parcel* is one batch on its way: its converted columns (sink/rows.h) and a *lot* for each target it goes to. Rows of
+ * node targets go to the scheduler at once. Rows of a relationship target that follows its nodes wait until the node rows
+ * of their own parcel and of all earlier ones are written: a repeated node is folded into its first row, which may stand
+ * in an earlier parcel. A parcel is freed when the fate of its last row is known.
+ *
+ * Locks: `lock` guards everything below it; columns, plans, options and ability are read without it. It is never held
+ * while a thread talks to the server, encodes, or calls the reject sink or a hook.
+ */
+#ifndef HEDDLE_SINK_NEO4J_LOAD_H
+#define HEDDLE_SINK_NEO4J_LOAD_H
+
+#include <pthread.h>
+
+#include "schedule/scheduler.h"
+#include "sink/fold.h"
+#include "sink/neo4j/plan.h"
+#include "sink/neo4j/sample.h"
+
+/* Bounds of what is on its way: converted and source columns together, and rows that are scheduled or wait. A few
+ * transactions a writer fit in many times over; with them memory stays flat whatever the input. */
+#define HEDDLE_LOAD_BYTES_MAX ((size_t)48 * 1024 * 1024)
+#define HEDDLE_LOAD_ROWS_MAX ((size_t)400000)
+
+/* Parts a writer: enough that a free one is nearly always there, few enough that tiles fill. */
+enum { HEDDLE_LOAD_PARTS_A_WRITER = 4, HEDDLE_LOAD_WRITERS_MAX = 256 };
+
+struct heddle_parcel;
+
+/* The rows of one parcel for one target. */
+struct heddle_lot {
+    struct heddle_parcel *parcel;
+    struct heddle_plan *plan;
+    struct heddle_target_rows *ready;
+    uint32_t *part_a; /* by position in ready->rows; NULL where the plan's rows touch no part */
+    uint32_t *part_b; /* relationships only */
+    bool waits;       /* for its nodes */
+};
+
+struct heddle_parcel {
+    struct heddle_parcel *previous;
+    struct heddle_parcel *next; /* in the order of write() */
+    struct heddle_rows *rows;
+    struct heddle_lot *lots; /* in the arena of `rows` */
+    size_t lot_count;
+    size_t bytes;      /* memory that it holds */
+    size_t open;       /* rows whose fate is not known */
+    size_t open_nodes; /* the node rows among them */
+    bool nodes_done;   /* the waiting lots were let go */
+};
+
+struct heddle_load {
+    const struct heddle_sink_options *options;
+    struct heddle_bolt_options bolt;
+    struct heddle_ability ability;
+    struct heddle_plan *plans;
+    size_t space_count;
+    size_t parts;
+    size_t writer_max;
+    char description[256];
+
+    /* Of the caller's thread alone. */
+    struct heddle_bolt_connection *control;
+    struct heddle_fold *fold;
+    struct heddle_buffer key;
+    int64_t *
+        nodes_before; /* a target: nodes of its label (relationships of its type) when prepare() ran, -1 unknown */
+
+    pthread_mutex_t lock;
+    pthread_cond_t work_changed; /* writers wait for it */
+    pthread_cond_t room_changed; /* write() and flush() wait for it */
+    bool locks_made;
+    struct heddle_scheduler *scheduler;
+    struct heddle_parcel *first;
+    struct heddle_parcel *last;
+    struct heddle_parcel *gate; /* the first parcel whose nodes are not all written; NULL = none */
+    size_t open_bytes;
+    size_t open_rows;
+    bool draining; /* somebody waits in flush() */
+    bool pressed;  /* somebody waits in write() */
+    bool stopping; /* heddle_sink_stop() was called */
+    bool closing;
+    bool failed;
+    struct heddle_error failure; /* the first one */
+    struct heddle_target_counts *counts;
+    int64_t *ends_created; /* a target: nodes that its relationships made (merge_ends) */
+    struct heddle_sink_progress progress;
+    struct heddle_samples **samples; /* a target */
+    uint64_t next_token;
+    pthread_t *threads;
+    size_t thread_count;
+};
+
+/* Makes the shared state. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_load_start(struct heddle_load *load, struct heddle_error *error);
+
+/* Tells the scheduler each plan's limits, once they are settled. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_load_add_streams(struct heddle_load *load, struct heddle_error *error);
+
+/* Converts a batch for its targets and puts its rows on their way, after waiting for room.
+ * Errors: of conversion; the failure of a writer; HEDDLE_INTERRUPTED. */
+HEDDLE_MUST_CHECK int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch,
+                                      const size_t *targets, size_t target_count, struct heddle_error *error);
+
+/* Waits until every row's fate is known. Errors: the failure of a writer, HEDDLE_INTERRUPTED. */
+HEDDLE_MUST_CHECK int heddle_load_drain(struct heddle_load *load, struct heddle_error *error);
+
+/* What became of rows of a piece of work. */
+struct heddle_load_result {
+    const struct heddle_schedule_row *rows;
+    size_t count;
+    size_t created;          /* nodes or relationships, by the server's counters */
+    size_t ends_created;     /* nodes, by a relationship target */
+    size_t rejected;         /* rows among `rows` that were rejected, in `is_rejected` */
+    const bool *is_rejected; /* by position, or NULL */
+};
+
+/* Accounts for rows whose fate is known: counters, samples, gates, and the end of parcels. Takes the lock. */
+void heddle_load_settle(struct heddle_load *load, const struct heddle_plan *plan,
+                        const struct heddle_load_result *result);
+
+/* Notes the first failure and wakes everybody. Takes the lock. */
+void heddle_load_fail(struct heddle_load *load, const struct heddle_error *error);
+
+/* True where writers should give up waiting for a server: stop, close or failure. Takes the lock. */
+bool heddle_load_is_ending(struct heddle_load *load);
+
+/* Frees the shared state; no thread may be running. */
+void heddle_load_end(struct heddle_load *load);
+
+#endif

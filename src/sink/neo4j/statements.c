@@ -1,0 +1,361 @@
+/* statements.c: Cypher text from targets. */
+#include "sink/neo4j/statements.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void put(struct heddle_buffer *out, const char *text)
+{
+    heddle_buffer_append_text(out, text);
+}
+
+static int check_name(const struct heddle_target *target, const char *name, struct heddle_error *error)
+{
+    if (name == NULL) {
+        return HEDDLE_OK;
+    }
+    if (strstr(name, "\\u") != NULL) {
+        return heddle_error_set(
+            error, HEDDLE_INVALID,
+            "target %s: the name %s holds a \\u escape, which Cypher would not leave as it is: "
+            "write the character itself",
+            target->name, name);
+    }
+    return HEDDLE_OK;
+}
+
+int heddle_cypher_check_names(const struct heddle_target *target, struct heddle_error *error)
+{
+    for (size_t i = 0; i < target->label_count; i++) {
+        HEDDLE_TRY(check_name(target, target->labels[i], error));
+    }
+    for (size_t i = 0; i < target->property_count; i++) {
+        HEDDLE_TRY(check_name(target, target->properties[i].name, error));
+    }
+    for (size_t i = 0; i < target->start.key_count; i++) {
+        HEDDLE_TRY(check_name(target, target->start.keys[i].name, error));
+    }
+    for (size_t i = 0; i < target->end.key_count; i++) {
+        HEDDLE_TRY(check_name(target, target->end.keys[i].name, error));
+    }
+    for (size_t i = 0; i < target->schema_count; i++) {
+        const struct heddle_target_schema *schema = &target->schema[i];
+        HEDDLE_TRY(check_name(target, schema->name, error));
+        for (size_t j = 0; j < schema->label_count; j++) {
+            HEDDLE_TRY(check_name(target, schema->labels[j], error));
+        }
+        for (size_t j = 0; j < schema->property_count; j++) {
+            HEDDLE_TRY(check_name(target, schema->properties[j], error));
+        }
+    }
+    HEDDLE_TRY(check_name(target, target->vector_property, error));
+    return check_name(target, target->type, error);
+}
+
+void heddle_cypher_quote(struct heddle_buffer *out, const char *name)
+{
+    heddle_buffer_append_byte(out, '`');
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at == '`') {
+            heddle_buffer_append_byte(out, '`');
+        }
+        heddle_buffer_append_byte(out, (uint8_t)*at);
+    }
+    heddle_buffer_append_byte(out, '`');
+}
+
+static void put_string(struct heddle_buffer *out, const char *text)
+{
+    heddle_buffer_append_byte(out, '"');
+    for (const char *at = text; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\') {
+            heddle_buffer_append_byte(out, '\\');
+        }
+        heddle_buffer_append_byte(out, (uint8_t)*at);
+    }
+    heddle_buffer_append_byte(out, '"');
+}
+
+void heddle_cypher_prefix(struct heddle_buffer *out, const struct heddle_cypher_dialect *dialect)
+{
+    if (dialect->versions) {
+        put(out, "CYPHER 5 ");
+    }
+}
+
+void heddle_cypher_labels(struct heddle_buffer *out, const char *const *labels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put(out, ":");
+        heddle_cypher_quote(out, labels[i]);
+    }
+}
+
+static bool is_key(const struct heddle_target *target, size_t property)
+{
+    for (size_t i = 0; i < target->key_count; i++) {
+        if (target->key[i] == property) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One pair of a property map: `name`: r[at] */
+static void put_pair(struct heddle_buffer *out, const char *name, size_t at)
+{
+    heddle_cypher_quote(out, name);
+    heddle_buffer_append_format(out, ": r[%zu]", at);
+}
+
+/* {`k`: r[at], …} over the key properties of a target; nothing where it has none. Answers the next index. */
+static size_t put_key_map(struct heddle_buffer *out, const struct heddle_target *target, size_t at)
+{
+    if (target->key_count == 0) {
+        return at;
+    }
+    put(out, " {");
+    for (size_t i = 0; i < target->key_count; i++) {
+        put(out, i == 0 ? "" : ", ");
+        put_pair(out, target->properties[target->key[i]].name, at++);
+    }
+    put(out, "}");
+    return at;
+}
+
+/* SET x.`p` = r[at], … over the properties that are no key. */
+static size_t put_set(struct heddle_buffer *out, const struct heddle_target *target, const char *variable,
+                      size_t at)
+{
+    const char *between = " SET ";
+    for (size_t i = 0; i < target->property_count; i++) {
+        if (is_key(target, i)) {
+            continue;
+        }
+        heddle_buffer_append_format(out, "%s%s.", between, variable);
+        heddle_cypher_quote(out, target->properties[i].name);
+        heddle_buffer_append_format(out, " = r[%zu]", at++);
+        between = ", ";
+    }
+    return at;
+}
+
+/* The map of a CREATE: keys first, then the rest, all in one. */
+static size_t put_whole_map(struct heddle_buffer *out, const struct heddle_target *target, size_t at)
+{
+    if (target->property_count == 0) {
+        return at;
+    }
+    put(out, " {");
+    for (size_t i = 0; i < target->key_count; i++) {
+        put(out, i == 0 ? "" : ", ");
+        put_pair(out, target->properties[target->key[i]].name, at++);
+    }
+    bool first = target->key_count == 0;
+    for (size_t i = 0; i < target->property_count; i++) {
+        if (!is_key(target, i)) {
+            put(out, first ? "" : ", ");
+            put_pair(out, target->properties[i].name, at++);
+            first = false;
+        }
+    }
+    put(out, "}");
+    return at;
+}
+
+void heddle_cypher_write_nodes(struct heddle_buffer *out, const struct heddle_target *target,
+                               const struct heddle_cypher_dialect *dialect)
+{
+    size_t at = 0;
+    /* Without a key there is nothing to merge on: such a node is created. */
+    const bool merge = target->merge && target->key_count > 0;
+    put(out, merge ? "UNWIND $rows AS r MERGE (n" : "UNWIND $rows AS r CREATE (n");
+    heddle_cypher_labels(out, target->labels, target->label_count);
+    if (merge) {
+        at = put_key_map(out, target, at);
+        put(out, ")");
+        at = put_set(out, target, "n", at);
+    } else {
+        at = put_whole_map(out, target, at);
+        put(out, ")");
+    }
+    if (target->vector_property != NULL) {
+        put(out, dialect->scoped_call ? " WITH n, r CALL (n, r) { WITH n, r"
+                                      : " WITH n, r CALL { WITH n, r WITH n, r");
+        heddle_buffer_append_format(out, " WHERE r[%zu] IS NOT NULL CALL db.create.setNodeVectorProperty(n, ",
+                                    at);
+        put_string(out, target->vector_property);
+        heddle_buffer_append_format(out, ", r[%zu]) }", at);
+    }
+}
+
+/* `MATCH (a:`L` {`k`: r[at], …})` */
+static size_t put_end(struct heddle_buffer *out, const struct heddle_target *targets,
+                      const struct heddle_target_end *end, const char *verb, const char *variable, size_t at)
+{
+    heddle_buffer_append_format(out, " %s (%s", verb, variable);
+    heddle_cypher_labels(out, targets[end->node].labels, targets[end->node].label_count);
+    put(out, " {");
+    for (size_t i = 0; i < end->key_count; i++) {
+        put(out, i == 0 ? "" : ", ");
+        put_pair(out, end->keys[i].name, at++);
+    }
+    put(out, "})");
+    return at;
+}
+
+void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct heddle_target *targets,
+                                       const struct heddle_target *target)
+{
+    const char *verb = target->merge_ends ? "MERGE" : "MATCH";
+    put(out, "UNWIND $rows AS r");
+    size_t at = put_end(out, targets, &target->start, verb, "a", 0);
+    at = put_end(out, targets, &target->end, verb, "b", at);
+    put(out, target->merge ? " MERGE (a)-[x:" : " CREATE (a)-[x:");
+    heddle_cypher_quote(out, target->type);
+    if (target->merge) {
+        at = put_key_map(out, target, at);
+        put(out, "]->(b)");
+        put_set(out, target, "x", at);
+    } else {
+        put_whole_map(out, target, at);
+        put(out, "]->(b)");
+    }
+    put(out, " RETURN count(*) AS n");
+}
+
+void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,
+                                const struct heddle_target *target)
+{
+    put(out, "UNWIND $rows AS r");
+    size_t at = put_end(out, targets, &target->start, "OPTIONAL MATCH", "a", 0);
+    put(out, " WITH r, count(a) AS starts");
+    at = put_end(out, targets, &target->end, "OPTIONAL MATCH", "b", at);
+    put(out, " WITH r, starts, count(b) AS ends WHERE starts = 0 OR ends = 0");
+    heddle_buffer_append_format(out, " RETURN collect([r[%zu], starts > 0, ends > 0]) AS missing", at);
+}
+
+/* (n:`L`) or ()-[n:`T`]-() ; full text indexes take several labels. */
+static void put_schema_subject(struct heddle_buffer *out, const struct heddle_target *target,
+                               const struct heddle_target_schema *schema)
+{
+    const bool is_node = target->kind == HEDDLE_TARGET_NODE;
+    put(out, is_node ? " FOR (n:" : " FOR ()-[n:");
+    if (is_node) {
+        const char *const *labels = schema->label_count > 0 ? schema->labels : target->labels;
+        const size_t count = schema->label_count > 0 ? schema->label_count : target->label_count;
+        const size_t used = schema->kind == HEDDLE_TARGET_FULLTEXT_INDEX ? count : 1;
+        for (size_t i = 0; i < used && i < count; i++) {
+            put(out, i == 0 ? "" : "|");
+            heddle_cypher_quote(out, labels[i]);
+        }
+    } else {
+        heddle_cypher_quote(out, target->type);
+    }
+    put(out, is_node ? ")" : "]-()");
+}
+
+static void put_schema_properties(struct heddle_buffer *out, const struct heddle_target_schema *schema,
+                                  const char *open, const char *close)
+{
+    put(out, open);
+    for (size_t i = 0; i < schema->property_count; i++) {
+        put(out, i == 0 ? "n." : ", n.");
+        heddle_cypher_quote(out, schema->properties[i]);
+    }
+    put(out, close);
+}
+
+/* Cypher's type names are words, and LIST<…>, unions with '|': nothing that could end the statement. */
+static bool is_type_name(const char *name)
+{
+    return name != NULL && *name != '\0' &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 <>|,()") ==
+               strlen(name);
+}
+
+static const char *schema_verb(enum heddle_target_schema_kind kind)
+{
+    switch (kind) {
+    case HEDDLE_TARGET_UNIQUE:
+    case HEDDLE_TARGET_NODE_KEY:
+    case HEDDLE_TARGET_EXISTENCE:
+    case HEDDLE_TARGET_TYPE: return "CREATE CONSTRAINT ";
+    case HEDDLE_TARGET_RANGE_INDEX: return "CREATE RANGE INDEX ";
+    case HEDDLE_TARGET_TEXT_INDEX: return "CREATE TEXT INDEX ";
+    case HEDDLE_TARGET_POINT_INDEX: return "CREATE POINT INDEX ";
+    case HEDDLE_TARGET_FULLTEXT_INDEX: return "CREATE FULLTEXT INDEX ";
+    case HEDDLE_TARGET_VECTOR_INDEX: return "CREATE VECTOR INDEX ";
+    }
+    return "";
+}
+
+static const char *key_clause(const struct heddle_target *target, const struct heddle_cypher_dialect *dialect)
+{
+    if (!dialect->key_constraints) {
+        return " IS UNIQUE";
+    }
+    return target->kind == HEDDLE_TARGET_NODE ? " IS NODE KEY" : " IS RELATIONSHIP KEY";
+}
+
+static int put_vector_options(struct heddle_buffer *out, const struct heddle_target *target,
+                              const struct heddle_target_schema *schema, struct heddle_error *error)
+{
+    const char *similarity = schema->similarity == NULL ? "cosine" : schema->similarity;
+    if (strcmp(similarity, "cosine") != 0 && strcmp(similarity, "euclidean") != 0) {
+        return heddle_error_set(
+            error, HEDDLE_INVALID,
+            "target %s: vector index %s wants similarity %s; there are cosine and euclidean", target->name,
+            schema->name == NULL ? "" : schema->name, similarity);
+    }
+    const uint32_t dimensions = schema->dimensions > 0 ? schema->dimensions : target->vector_dimensions;
+    put(out, " OPTIONS {indexConfig: {");
+    if (dimensions > 0) {
+        heddle_buffer_append_format(out, "`vector.dimensions`: %u, ", dimensions);
+    }
+    heddle_buffer_append_format(out, "`vector.similarity_function`: '%s'}}", similarity);
+    return HEDDLE_OK;
+}
+
+int heddle_cypher_schema(struct heddle_buffer *out, const struct heddle_target *target,
+                         const struct heddle_target_schema *schema,
+                         const struct heddle_cypher_dialect *dialect, struct heddle_error *error)
+{
+    put(out, schema_verb(schema->kind));
+    if (schema->name != NULL && schema->name[0] != '\0') {
+        heddle_cypher_quote(out, schema->name);
+        put(out, " ");
+    }
+    put(out, "IF NOT EXISTS");
+    put_schema_subject(out, target, schema);
+    switch (schema->kind) {
+    case HEDDLE_TARGET_UNIQUE:
+        put_schema_properties(out, schema, " REQUIRE (", ")");
+        put(out, " IS UNIQUE");
+        break;
+    case HEDDLE_TARGET_NODE_KEY:
+        put_schema_properties(out, schema, " REQUIRE (", ")");
+        put(out, key_clause(target, dialect));
+        break;
+    case HEDDLE_TARGET_EXISTENCE:
+        put_schema_properties(out, schema, " REQUIRE ", "");
+        put(out, " IS NOT NULL");
+        break;
+    case HEDDLE_TARGET_TYPE:
+        if (!is_type_name(schema->property_type)) {
+            return heddle_error_set(error, HEDDLE_INVALID, "target %s: \"%s\" is no type of Cypher's",
+                                    target->name, schema->property_type == NULL ? "" : schema->property_type);
+        }
+        put_schema_properties(out, schema, " REQUIRE ", " IS :: ");
+        put(out, schema->property_type);
+        break;
+    case HEDDLE_TARGET_RANGE_INDEX:
+    case HEDDLE_TARGET_TEXT_INDEX:
+    case HEDDLE_TARGET_POINT_INDEX: put_schema_properties(out, schema, " ON (", ")"); break;
+    case HEDDLE_TARGET_FULLTEXT_INDEX: put_schema_properties(out, schema, " ON EACH [", "]"); break;
+    case HEDDLE_TARGET_VECTOR_INDEX:
+        put_schema_properties(out, schema, " ON (", ")");
+        return put_vector_options(out, target, schema, error);
+    }
+    return HEDDLE_OK;
+}

@@ -1,0 +1,154 @@
+/* sink.h: a graph that takes batches: Neo4j over Bolt, or one DuckDB file.
+ *
+ * Order of calls: open, prepare, then any number of write, then flush (again write … flush for another pass), finish,
+ * verify if wanted, close. Whatever went wrong, close is safe and enough.
+ *
+ * A row that cannot be converted, keyed, matched or written goes to the reject sink and is counted; it never stops the
+ * load by itself. Every row handed to write() ends as exactly one of created, matched, folded, rejected of each target
+ * it was written to, once flush() has answered HEDDLE_OK.
+ *
+ * A sink knows nothing of checkpoints: before a transaction goes out it calls before_send(token, …), and once its fate is
+ * known outcome(token, …). run/ implements both.
+ *
+ * Threads: one thread calls these functions, except heddle_sink_stop and heddle_sink_progress (any thread). The sink
+ * starts and ends its own writer threads; reject sink and hooks are called from those.
+ */
+#ifndef HEDDLE_SINK_SINK_H
+#define HEDDLE_SINK_SINK_H
+
+#include "column/batch.h"
+#include "column/reject.h"
+#include "sink/target.h"
+
+struct heddle_sink;
+
+enum heddle_outcome {
+    HEDDLE_OUTCOME_COMMITTED,
+    HEDDLE_OUTCOME_FAILED,  /* known not to be in the graph */
+    HEDDLE_OUTCOME_UNKNOWN, /* the connection broke after COMMIT was sent */
+};
+
+/* Where the rows of one transaction come from. */
+struct heddle_transaction_rows {
+    size_t target;
+    size_t rows;
+    uint64_t first_sequence; /* lowest and highest batch->sequence among the rows */
+    uint64_t last_sequence;
+};
+
+/* Both may be NULL. before_send may refuse (the load then stops with its error); a token is never used twice. */
+struct heddle_transaction_hooks {
+    int (*before_send)(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
+                       struct heddle_error *error);
+    void (*outcome)(void *context, uint64_t token, enum heddle_outcome outcome);
+    void *context;
+};
+
+enum heddle_vector_index_when {
+    HEDDLE_VECTOR_INDEX_AUTO,
+    HEDDLE_VECTOR_INDEX_BEFORE,
+    HEDDLE_VECTOR_INDEX_AFTER,
+    HEDDLE_VECTOR_INDEX_NONE,
+};
+
+/* What is kept with the load, so that search finds model and precision again. */
+struct heddle_load_record {
+    const char *id;    /* load id, hexadecimal */
+    const char *job;   /* name of the job */
+    const char *model; /* "" where nothing is embedded */
+    const char *precision;
+};
+
+/* Everything is borrowed until close. */
+struct heddle_sink_options {
+    const char *to;       /* URI: neo4j…, bolt…, duckdb:FILE */
+    const char *username; /* NULL = no authentication */
+    const char *password;
+    const char *bearer_token; /* instead of both */
+    const char *database;     /* NULL = the server's home database */
+    const char *ca_file;
+    const struct heddle_target *targets;
+    size_t target_count;
+    size_t writers;     /* 0 = automatic */
+    size_t batch_rows;  /* 0 = automatic */
+    size_t batch_bytes; /* 0 = automatic */
+    uint32_t tx_timeout_ms;
+    enum heddle_vector_index_when vector_index;
+    uint64_t seed; /* of the key hash */
+    struct heddle_load_record load;
+    struct heddle_reject_sink rejects;
+    struct heddle_transaction_hooks hooks;
+};
+
+/* Counters of one target; read == created + matched + folded + rejected after flush. */
+struct heddle_target_counts {
+    uint64_t read;    /* rows handed to write() */
+    uint64_t created; /* by the server's counters */
+    uint64_t matched; /* rows that met what was there */
+    uint64_t folded;  /* rows whose key another row of this load had, where merging */
+    uint64_t rejected;
+    uint64_t vectors; /* vector properties written */
+};
+
+struct heddle_sink_progress {
+    uint64_t rows_done;    /* rows of all targets whose fate is known */
+    uint64_t transactions; /* committed */
+    uint64_t retries;
+    uint64_t deadlocks; /* of the retries */
+    uint64_t bytes_sent;
+    uint64_t wait_ns; /* time that writers waited for the database, summed */
+    uint64_t encode_ns;
+    size_t writers;    /* in use now */
+    size_t batch_rows; /* largest transaction so far */
+};
+
+/* Opens the target and learns what it can do. Nothing is written.
+ * Errors: HEDDLE_INVALID (URI), HEDDLE_NETWORK, HEDDLE_PROTOCOL, HEDDLE_DATABASE (login: names the user, never the
+ * password), HEDDLE_IO (file), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_sink_open(const struct heddle_sink_options *options,
+                                       struct heddle_sink **sink_out, struct heddle_error *error);
+
+/* One line about the other side ("Neo4j 2026.08.1 community at localhost:7687, Bolt 6.0"). Borrowed. */
+const char *heddle_sink_description(const struct heddle_sink *sink);
+
+/* Makes constraints and the indexes that come first, and waits until they are ONLINE. A constraint of the user's is never
+ * dropped; one that cannot be made stops with the reason. */
+HEDDLE_MUST_CHECK int heddle_sink_prepare(struct heddle_sink *sink, struct heddle_error *error);
+
+/* Takes rows for the targets whose indices are given (all of the batch's source). The sink takes references of its own.
+ * Waits where too much is in flight: that wait is the backpressure. Answers the first error that a writer met. */
+HEDDLE_MUST_CHECK int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch,
+                                        const size_t *targets, size_t target_count,
+                                        struct heddle_error *error);
+
+/* Waits until every row is written or rejected. */
+HEDDLE_MUST_CHECK int heddle_sink_flush(struct heddle_sink *sink, struct heddle_error *error);
+
+/* After the last flush: makes the indexes that come after, awaits all (`index_ns` = how long), stores the load's record. */
+HEDDLE_MUST_CHECK int heddle_sink_finish(struct heddle_sink *sink, uint64_t *index_ns_out,
+                                         struct heddle_error *error);
+
+/* What a check after the load found. */
+struct heddle_verification {
+    bool ok;
+    char summary[256];    /* one line for a person: what was compared, what differed */
+    double recall;        /* of a sampled search against brute force, -1 = not measured */
+    char index_state[64]; /* "ONLINE", "" where there is no vector index */
+};
+
+/* Checks what is in the graph: rows sampled by key (strict: counts of all), vectors' dimensions and norms, the index's
+ * state, recall. A difference is no error: see `ok`. */
+HEDDLE_MUST_CHECK int heddle_sink_verify(struct heddle_sink *sink, bool strict,
+                                         struct heddle_verification *out, struct heddle_error *error);
+
+void heddle_sink_counts(const struct heddle_sink *sink, size_t target, struct heddle_target_counts *out);
+void heddle_sink_progress(struct heddle_sink *sink, struct heddle_sink_progress *out);
+
+/* Asks the writers to finish the transactions in flight and take no more: write and flush then answer
+ * HEDDLE_INTERRUPTED. Safe from any thread. */
+void heddle_sink_stop(struct heddle_sink *sink);
+
+/* Ends the writers (without waiting for rows that were not sent), closes connections. NULL is a no-op. */
+void heddle_sink_close(struct heddle_sink *sink);
+
+#endif

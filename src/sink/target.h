@@ -1,0 +1,94 @@
+/* target.h: what a sink is asked to write, resolved: columns by index, types decided, references followed.
+ *
+ * run/ makes these from the job file and the schemas of the opened sources; a sink never sees a job file. A target
+ * belongs to one source: its column indices are those of that source's batches.
+ *
+ * Ownership: targets are borrowed by the sink from open to close. Threads: read-only.
+ */
+#ifndef HEDDLE_SINK_TARGET_H
+#define HEDDLE_SINK_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "column/batch.h"
+
+enum heddle_target_kind { HEDDLE_TARGET_NODE, HEDDLE_TARGET_RELATIONSHIP };
+
+/* A column and the property it becomes. */
+struct heddle_target_property {
+    const char *name;  /* in the graph */
+    const char *field; /* in the source, for messages */
+    int column;        /* index into batch->columns */
+    bool typed;        /* convert to `type` first; false = the column's own type is written */
+    enum heddle_type type;
+    enum heddle_type item_type; /* LIST */
+};
+
+/* One end of a relationship: the node that the row names by key. */
+struct heddle_target_end {
+    size_t node; /* index into the targets: the node target it refers to */
+    const struct heddle_target_property
+        *keys; /* key properties, in the node's key order, with this source's columns */
+    size_t key_count;
+};
+
+enum heddle_target_schema_kind {
+    HEDDLE_TARGET_UNIQUE, /* uniqueness constraint */
+    HEDDLE_TARGET_NODE_KEY, /* key constraint: Enterprise; made as a uniqueness constraint elsewhere, and said */
+    HEDDLE_TARGET_EXISTENCE,
+    HEDDLE_TARGET_TYPE,
+    HEDDLE_TARGET_RANGE_INDEX,
+    HEDDLE_TARGET_TEXT_INDEX,
+    HEDDLE_TARGET_POINT_INDEX,
+    HEDDLE_TARGET_FULLTEXT_INDEX,
+    HEDDLE_TARGET_VECTOR_INDEX,
+};
+
+struct heddle_target_schema {
+    enum heddle_target_schema_kind kind;
+    const char *name;
+    const char *const *labels; /* nodes; the relationship's type is used for relationships */
+    size_t label_count;
+    const char *const *properties;
+    size_t property_count;
+    const char *property_type; /* TYPE: Cypher's type name, or NULL */
+    uint32_t dimensions;       /* VECTOR_INDEX */
+    const char *similarity;    /* "cosine" or "euclidean" */
+};
+
+struct heddle_target {
+    enum heddle_target_kind kind;
+    const char *name;
+    size_t source;          /* number of the source, equal for targets fed by one pass */
+    bool merge;             /* MERGE, else CREATE */
+    bool bad_value_is_null; /* on_bad_value: null */
+    const struct heddle_target_property *properties; /* keys included */
+    size_t property_count;
+    const size_t *key; /* indices into properties; node: the node's key; relationship: may be empty */
+    size_t key_count;
+    size_t batch_rows;  /* rows a transaction, 0 = automatic */
+    size_t batch_bytes; /* bytes a transaction, 0 = automatic */
+    const struct heddle_target_schema *schema;
+    size_t schema_count;
+
+    /* nodes */
+    const char *const *labels;
+    size_t label_count;
+    const char *vector_property; /* or NULL: no embedding */
+    size_t vector_slot;          /* index into batch->vectors; a null row there = written without vector */
+    uint32_t vector_dimensions;
+
+    /* relationships */
+    const char *type;
+    struct heddle_target_end start;
+    struct heddle_target_end end;
+    bool merge_ends; /* node_match_mode: merge */
+    /* True where every row's own nodes are written by node targets of the same batch (each end's key columns are the
+     * key columns of that node target): then a row may follow its nodes batch by batch. False: the ends can be in any
+     * batch, and run/ feeds this target in a later pass. */
+    bool follows_its_nodes;
+};
+
+#endif

@@ -1,0 +1,26 @@
+/* list.h: the files behind a path: one file, a folder, or a pattern. */
+#ifndef HEDDLE_SOURCE_FILES_LIST_H
+#define HEDDLE_SOURCE_FILES_LIST_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+
+/* Files in the order of their bytes. The strings are the arena's. */
+struct heddle_file_list {
+    const char **paths;
+    size_t count;
+};
+
+/* Lists the files of `path`. A folder gives the files in it (not below it) that end in one of `endings`
+ * (NULL-terminated, ".parquet"), but none whose name begins with `_` or `.` (markers such as _SUCCESS). A
+ * path with `*`, `?` or `[` that is no file is a pattern. Errors: HEDDLE_SOURCE (nothing there, nothing that
+ * matches, not readable), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_file_list_fill(const char *path, const char *const *endings,
+                                            struct heddle_arena *arena, struct heddle_file_list *list,
+                                            struct heddle_error *error);
+
+/* True where `path` ends in one of `endings` (case ignored). */
+int heddle_file_has_ending(const char *path, const char *const *endings);
+
+#endif

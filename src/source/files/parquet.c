@@ -1,0 +1,350 @@
+/* parquet.c: Parquet files through DuckDB, one streaming query a file, in the order of their paths.
+ *
+ * One query a file keeps the row ordinals of a file exact and its rows in file order. One thread decodes one
+ * row group at a time, which bounds the memory.
+ */
+#include "source/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "duck/duck.h"
+#include "source/files/list.h"
+
+/* A Parquet file begins and ends with this, or with PARE where its footer is encrypted; the smallest has 12
+ * bytes. */
+#define MAGIC "PAR1"
+#define MAGIC_ENCRYPTED "PARE"
+enum { MAGIC_LENGTH = 4, SMALLEST_FILE = 12 };
+
+/* Hive's folder names are no columns here, and files of one folder are compared by us, with clearer
+ * messages. */
+#define SCAN "read_parquet($1, hive_partitioning = false, union_by_name = false)"
+
+struct parquet_source {
+    struct heddle_source base;
+    struct heddle_duck *duck;
+    struct heddle_duck_connection *connection;
+    struct heddle_duck_statement *statement;
+    struct heddle_duck_result *result;
+    struct heddle_file_list files;
+    const char *sql;
+    size_t file;        /* the file being read, or the next one */
+    uint64_t file_rows; /* rows given of it */
+};
+
+static void result_drop(struct parquet_source *parquet)
+{
+    heddle_duck_result_destroy(parquet->result);
+    heddle_duck_statement_destroy(parquet->statement);
+    parquet->result = NULL;
+    parquet->statement = NULL;
+}
+
+static void parquet_close(struct heddle_source *source)
+{
+    struct parquet_source *parquet = (struct parquet_source *)source;
+    result_drop(parquet);
+    heddle_duck_disconnect(parquet->connection);
+    heddle_duck_close(parquet->duck);
+    heddle_source_end(source);
+}
+
+/* DuckDB's failure as a failure of the table, with the file that it is about. */
+static int source_failure(int status, const char *file, struct heddle_error *error)
+{
+    heddle_error_prefix(error, "%s", file);
+    if (status == HEDDLE_DATABASE) {
+        status = HEDDLE_SOURCE;
+        if (error != NULL) {
+            error->status = status;
+        }
+    }
+    return status;
+}
+
+static bool magic_is(const char *bytes, const char *magic)
+{
+    return memcmp(bytes, magic, MAGIC_LENGTH) == 0;
+}
+
+/* Says in plain words what DuckDB would say in its own. */
+static int file_check(const char *path, struct heddle_error *error)
+{
+    char head[MAGIC_LENGTH] = {0};
+    char tail[MAGIC_LENGTH] = {0};
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return heddle_error_set(error, HEDDLE_SOURCE, "%s cannot be read: %s", path, strerror(errno));
+    }
+    const bool has_head = fread(head, sizeof head, 1, file) == 1;
+    const bool has_tail = fseek(file, -MAGIC_LENGTH, SEEK_END) == 0 && fread(tail, sizeof tail, 1, file) == 1;
+    const long size = ftell(file);
+    fclose(file);
+    if (size == 0) {
+        return heddle_error_set(error, HEDDLE_SOURCE, "%s is empty", path);
+    }
+    if (has_head && (magic_is(head, MAGIC_ENCRYPTED) || (has_tail && magic_is(tail, MAGIC_ENCRYPTED)))) {
+        return heddle_error_set(error, HEDDLE_SOURCE, "%s is an encrypted Parquet file, which cannot be read",
+                                path);
+    }
+    if (!has_head || !magic_is(head, MAGIC)) {
+        return heddle_error_set(error, HEDDLE_SOURCE,
+                                "%s is not a Parquet file: it does not begin with " MAGIC, path);
+    }
+    if (size < SMALLEST_FILE || !has_tail || !magic_is(tail, MAGIC)) {
+        return heddle_error_set(error, HEDDLE_SOURCE,
+                                "%s is cut short: a Parquet file ends with " MAGIC "; copy or write it again",
+                                path);
+    }
+    return HEDDLE_OK;
+}
+
+/* DuckDB takes `*`, `?` and `[` in a path for a pattern: each is written as a set of one. */
+static void path_escape(struct heddle_buffer *out, const char *path)
+{
+    for (const char *c = path; *c != '\0'; c++) {
+        const bool special = *c == '*' || *c == '?' || *c == '[';
+        heddle_buffer_append_text(out, special ? "[" : "");
+        heddle_buffer_append_byte(out, (uint8_t)*c);
+        heddle_buffer_append_text(out, special ? "]" : "");
+    }
+}
+
+/* Prepares `sql` with the file bound to $1. */
+static int file_prepare(struct parquet_source *parquet, const char *sql, const char *path,
+                        struct heddle_duck_statement **statement_out, struct heddle_error *error)
+{
+    struct heddle_buffer escaped = {0};
+    path_escape(&escaped, path);
+    const char *text = heddle_buffer_text(&escaped);
+    int status = text != NULL ? heddle_duck_prepare(parquet->connection, sql, statement_out, error)
+                              : heddle_error_out_of_memory(error);
+    if (status == HEDDLE_OK) {
+        status = heddle_duck_bind_text(*statement_out, 1, text, escaped.length, error);
+    }
+    heddle_buffer_free(&escaped);
+    return status;
+}
+
+static int file_describe(struct parquet_source *parquet, const char *path, struct heddle_arena *arena,
+                         struct heddle_duck_description *description, struct heddle_error *error)
+{
+    struct heddle_buffer escaped = {0};
+    path_escape(&escaped, path);
+    const char *text = heddle_buffer_text(&escaped);
+    int status = HEDDLE_OK;
+    if (text == NULL) {
+        status = heddle_error_out_of_memory(error);
+    } else {
+        status = heddle_duck_describe(parquet->connection, "SELECT * FROM " SCAN " LIMIT 0", text, arena,
+                                      description, error);
+    }
+    heddle_buffer_free(&escaped);
+    return status == HEDDLE_OK ? status : source_failure(status, path, error);
+}
+
+/* Adds the rows that the file's footer counts. */
+static int file_count(struct parquet_source *parquet, const char *path, struct heddle_error *error)
+{
+    struct heddle_duck_statement *statement = NULL;
+    struct heddle_duck_result *result = NULL;
+    struct heddle_batch *batch = NULL;
+    int status =
+        file_prepare(parquet, "SELECT num_rows FROM parquet_file_metadata($1)", path, &statement, error);
+    if (status == HEDDLE_OK) {
+        status = heddle_duck_stream(statement, &result, error);
+    }
+    if (status == HEDDLE_OK) {
+        status = heddle_duck_result_next(result, 1, &batch, error);
+    }
+    if (status == HEDDLE_OK) {
+        parquet->base.rows_expected += heddle_column_integer(&batch->columns[0], 0);
+    }
+    heddle_batch_release(batch);
+    heddle_duck_result_destroy(result);
+    heddle_duck_statement_destroy(statement);
+    return status == HEDDLE_OK ? status : source_failure(status, path, error);
+}
+
+static bool field_equals(const struct heddle_field *a, const struct heddle_field *b)
+{
+    return a->type == b->type && a->item_type == b->item_type && a->width == b->width && a->scale == b->scale;
+}
+
+/* Checks that another file of the folder has the columns of the first, in any order. */
+static int schemas_compare(const struct parquet_source *parquet, const struct heddle_duck_description *other,
+                           const char *path, bool all, struct heddle_error *error)
+{
+    const char *first_path = parquet->files.paths[0];
+    for (size_t i = 0; i < parquet->base.schema.count; i++) {
+        const struct heddle_field *field = &parquet->base.schema.fields[i];
+        const struct heddle_schema schema = {.fields = other->fields, .count = other->count};
+        const int at = heddle_schema_find(&schema, field->name);
+        if (at < 0) {
+            return heddle_error_set(error, HEDDLE_SOURCE,
+                                    "%s has no column `%s`, but %s has; load them as two sources", path,
+                                    field->name, first_path);
+        }
+        if (other->refused[at] != NULL || !field_equals(field, &other->fields[at])) {
+            return heddle_error_set(
+                error, HEDDLE_SOURCE, "column `%s` is %s in %s, but %s in %s; load them as two sources",
+                field->name,
+                other->refused[at] != NULL ? other->refused[at] : heddle_type_name(other->fields[at].type),
+                path, heddle_type_name(field->type), first_path);
+        }
+    }
+    for (size_t i = 0; all && i < other->count; i++) {
+        if (heddle_schema_find(&parquet->base.schema, other->fields[i].name) < 0) {
+            return heddle_error_set(
+                error, HEDDLE_SOURCE,
+                "%s has a column `%s`, but %s has not; name the columns to load, or load them as two "
+                "sources",
+                path, other->fields[i].name, first_path);
+        }
+    }
+    return HEDDLE_OK;
+}
+
+/* Makes schema and SQL from the first file's columns. */
+static int schema_fill(struct parquet_source *parquet, const struct heddle_source_options *options,
+                       const struct heddle_duck_description *description, struct heddle_error *error)
+{
+    struct heddle_arena *arena = parquet->base.arena;
+    const char *path = parquet->files.paths[0];
+    size_t *indices = NULL;
+    size_t count = 0;
+    const char **names = heddle_arena_calloc(arena, description->count, sizeof *names);
+    if (names == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < description->count; i++) {
+        names[i] = description->fields[i].name;
+    }
+    HEDDLE_TRY(heddle_source_project(&parquet->base, options, path, names, description->count, &indices,
+                                     &count, error));
+    struct heddle_field *fields = heddle_arena_calloc(arena, count, sizeof *fields);
+    if (fields == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    struct heddle_buffer sql = {0};
+    heddle_buffer_append_text(&sql, "SELECT ");
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = indices[i];
+        if (description->refused[at] != NULL) {
+            heddle_buffer_free(&sql);
+            return heddle_error_set(
+                error, HEDDLE_SOURCE,
+                "column `%s` of %s is of type %s, which cannot be loaded; leave it out or cast it", names[at],
+                path, description->refused[at]);
+        }
+        fields[i] = description->fields[at];
+        heddle_buffer_append_format(&sql, "%s%s", i > 0 ? ", " : "", description->expressions[at]);
+    }
+    heddle_buffer_append_text(&sql, " FROM " SCAN);
+    parquet->sql = sql.failed ? NULL : heddle_arena_copy_text(arena, (const char *)sql.bytes, sql.length);
+    heddle_buffer_free(&sql);
+    parquet->base.schema = (struct heddle_schema){.fields = fields, .count = count};
+    return parquet->sql != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+}
+
+/* Reads every footer once: the first makes the schema, the others are compared with it. */
+static int files_check(struct parquet_source *parquet, const struct heddle_source_options *options,
+                       struct heddle_error *error)
+{
+    const bool all = options->columns == NULL || options->column_count == 0;
+    struct heddle_duck_description description;
+    struct heddle_arena *scratch = NULL;
+    HEDDLE_TRY(file_describe(parquet, parquet->files.paths[0], parquet->base.arena, &description, error));
+    HEDDLE_TRY(schema_fill(parquet, options, &description, error));
+    HEDDLE_TRY(heddle_arena_create(0, &scratch, error));
+    parquet->base.rows_expected = 0;
+    int status = HEDDLE_OK;
+    for (size_t i = 0; i < parquet->files.count && status == HEDDLE_OK; i++) {
+        const char *path = parquet->files.paths[i];
+        status = file_count(parquet, path, error);
+        if (status == HEDDLE_OK && i > 0) {
+            heddle_arena_reset(scratch);
+            status = file_describe(parquet, path, scratch, &description, error);
+            if (status == HEDDLE_OK) {
+                status = schemas_compare(parquet, &description, path, all, error);
+            }
+        }
+    }
+    heddle_arena_destroy(scratch);
+    return status;
+}
+
+static int parquet_begin(struct parquet_source *parquet, const struct heddle_source_options *options,
+                         struct heddle_error *error)
+{
+    static const char *const endings[] = {".parquet", ".parq", ".pq", NULL};
+    static const char *const settings[] = {"library", NULL};
+    HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
+    HEDDLE_TRY(heddle_file_list_fill(options->path, endings, parquet->base.arena, &parquet->files, error));
+    for (size_t i = 0; i < parquet->files.count; i++) {
+        HEDDLE_TRY(file_check(parquet->files.paths[i], error));
+    }
+    const struct heddle_duck_options duck = {.library = heddle_source_setting(options, "library", NULL)};
+    HEDDLE_TRY(heddle_duck_open(&duck, &parquet->duck, error));
+    HEDDLE_TRY(heddle_duck_connect(parquet->duck, &parquet->connection, error));
+    return files_check(parquet, options, error);
+}
+
+/* Reads from the current file; HEDDLE_END at its end. */
+static int file_next(struct parquet_source *parquet, size_t rows_max, struct heddle_batch **batch_out,
+                     struct heddle_error *error)
+{
+    const char *path = parquet->files.paths[parquet->file];
+    if (parquet->result == NULL) {
+        HEDDLE_TRY(file_prepare(parquet, parquet->sql, path, &parquet->statement, error));
+        HEDDLE_TRY(heddle_duck_stream(parquet->statement, &parquet->result, error));
+        parquet->file_rows = 0;
+    }
+    HEDDLE_TRY(heddle_duck_result_next(parquet->result, rows_max, batch_out, error));
+    struct heddle_batch *batch = *batch_out;
+    batch->file = heddle_arena_copy_text(batch->arena, path, strlen(path));
+    if (batch->file == NULL) {
+        heddle_batch_release(batch);
+        return heddle_error_out_of_memory(error);
+    }
+    batch->first_row = parquet->file_rows;
+    parquet->file_rows += batch->rows;
+    return HEDDLE_OK;
+}
+
+static int parquet_next(struct heddle_source *source, size_t rows_max, struct heddle_batch **batch_out,
+                        struct heddle_error *error)
+{
+    struct parquet_source *parquet = (struct parquet_source *)source;
+    while (parquet->file < parquet->files.count) {
+        const int status = file_next(parquet, rows_max, batch_out, error);
+        if (status == HEDDLE_OK) {
+            return HEDDLE_OK;
+        }
+        if (status != HEDDLE_END) {
+            heddle_error_prefix(error, "after row %llu", (unsigned long long)parquet->file_rows);
+            return source_failure(status, parquet->files.paths[parquet->file], error);
+        }
+        result_drop(parquet);
+        parquet->file++;
+    }
+    return HEDDLE_END;
+}
+
+int heddle_parquet_open(const struct heddle_source_options *options, struct heddle_source **source_out,
+                        struct heddle_error *error)
+{
+    static const struct heddle_reader reader = {.next = parquet_next, .close = parquet_close};
+    struct heddle_source *source = NULL;
+    HEDDLE_TRY(heddle_source_begin(sizeof(struct parquet_source), &reader, options, &source, error));
+    const int status = parquet_begin((struct parquet_source *)source, options, error);
+    if (status != HEDDLE_OK) {
+        parquet_close(source);
+        return status;
+    }
+    *source_out = source;
+    return HEDDLE_OK;
+}

@@ -1,0 +1,71 @@
+/* source.h: a table as a stream of batches.
+ *
+ * One interface over every kind of table. A source is opened with the columns that the job needs
+ * (projection), tells its schema, and is then read front to back in bounded memory: next() answers one batch
+ * at a time, in a fixed order, the same order at every run. Batches outlive the reading of later ones (each
+ * owns its memory), but not their source.
+ *
+ * Struct columns are flattened to `outer.inner`; maps stay maps. CSV columns are STRING, all of them: what a
+ * value means is the target's business (column/convert.h), so one odd value rejects one row and not the file.
+ *
+ * Threads: one source, one thread at a time.
+ */
+#ifndef HEDDLE_SOURCE_SOURCE_H
+#define HEDDLE_SOURCE_SOURCE_H
+
+#include "column/batch.h"
+#include "column/reject.h"
+
+struct heddle_source;
+
+/* A free setting of the source in the job file (`delimiter: ";"`), as text. */
+struct heddle_source_setting {
+    const char *name;
+    const char *value;
+};
+
+/* What to open. Everything is borrowed until open() returns. */
+struct heddle_source_options {
+    const char *name;           /* in the job; goes into row references and messages */
+    const char *type;           /* "parquet", "csv", "jsonl", "generate" */
+    const char *path;           /* file, folder or pattern with `*`; NULL for generate */
+    const char *const *columns; /* projection by field name, NULL = all */
+    size_t column_count;
+    const struct heddle_source_setting *settings;
+    size_t setting_count;
+    uint64_t limit;                    /* stop after this many rows; UINT64_MAX = no limit */
+    size_t batch_rows;                 /* rows a batch at most; 0 = 2,048 */
+    struct heddle_reject_sink rejects; /* rows that cannot be read (stage read) */
+};
+
+/* The kind of source that a path looks like ("parquet", "csv", "jsonl"), by its ending (.gz and .zst allowed
+ * for csv and jsonl) or, for a folder, the ending of its files; NULL when it cannot be told. Static
+ * memory. */
+const char *heddle_source_guess_type(const char *path);
+
+/* Opens a table. Errors: HEDDLE_SOURCE (missing file or folder, no file matches, unreadable, unknown column:
+ * the message names the nearest and lists the columns there are; files of one folder whose schemas differ:
+ * names file and column), HEDDLE_INVALID (unknown type or setting, nearest named), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_source_open(const struct heddle_source_options *options,
+                                         struct heddle_source **source_out, struct heddle_error *error);
+
+/* The columns of every batch, in projection order. Borrowed, valid until close. */
+const struct heddle_schema *heddle_source_schema(const struct heddle_source *source);
+
+/* Rows that the source will give in all, or -1 where only reading can tell. For progress, not for
+ * accounting. */
+int64_t heddle_source_rows_expected(const struct heddle_source *source);
+
+/* The next batch, with one reference that the caller releases. Errors: HEDDLE_END after the last,
+ * HEDDLE_SOURCE (file and row named), HEDDLE_REJECTED (from the reject sink), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_source_next(struct heddle_source *source, struct heddle_batch **batch_out,
+                                         struct heddle_error *error);
+
+/* Rows handed out and rows rejected at stage read so far. */
+uint64_t heddle_source_rows_read(const struct heddle_source *source);
+uint64_t heddle_source_rows_rejected(const struct heddle_source *source);
+
+/* NULL is a no-op. All batches must have been released. */
+void heddle_source_close(struct heddle_source *source);
+
+#endif

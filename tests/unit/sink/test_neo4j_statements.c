@@ -1,0 +1,301 @@
+/* test_neo4j_statements.c: the Cypher that each kind of target becomes, word for word. */
+#include "rows_fixture.h"
+
+#include "sink/neo4j/ability.h"
+#include "sink/neo4j/plan.h"
+
+static const struct heddle_cypher_dialect modern = {.scoped_call = true, .versions = true};
+static const struct heddle_cypher_dialect old = {0};
+static const struct heddle_cypher_dialect enterprise = {.scoped_call = true, .key_constraints = true};
+
+static void assert_text(struct heddle_buffer *buffer, const char *wanted)
+{
+    assert_string_equal(heddle_buffer_text(buffer), wanted);
+    heddle_buffer_free(buffer);
+}
+
+static void merged_nodes_with_a_vector(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &modern);
+    assert_text(
+        &text,
+        "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+        "SET n.`reason` = r[1], n.`hours` = r[2] WITH n, r CALL (n, r) { WITH n, r WHERE r[3] IS NOT NULL "
+        "CALL db.create.setNodeVectorProperty(n, \"embedding\", r[3]) }");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &old);
+    assert_text(
+        &text,
+        "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+        "SET n.`reason` = r[1], n.`hours` = r[2] WITH n, r CALL { WITH n, r WITH n, r WHERE r[3] IS NOT NULL "
+        "CALL db.create.setNodeVectorProperty(n, \"embedding\", r[3]) }");
+}
+
+static void created_nodes_take_all_properties_at_once(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVAL];
+    target->merge = false;
+    target->vector_property = NULL;
+    heddle_cypher_write_nodes(&text, target, &modern);
+    assert_text(&text, "UNWIND $rows AS r CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], "
+                       "`hours`: r[2]})");
+}
+
+static void keys_come_first_wherever_they_stand_in_the_job(void **state)
+{
+    (void)state;
+    static const size_t keys[] = {2, 0};
+    static const char *const labels[] = {"A", "B"};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVAL];
+    target->key = keys;
+    target->key_count = 2;
+    target->labels = labels;
+    target->label_count = 2;
+    target->vector_property = NULL;
+    heddle_cypher_write_nodes(&text, target, &modern);
+    assert_text(
+        &text,
+        "UNWIND $rows AS r MERGE (n:`A`:`B` {`hours`: r[0], `removal_id`: r[1]}) SET n.`reason` = r[2]");
+}
+
+static void relationships_between_nodes_that_must_exist(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
+    heddle_cypher_write_relationships(&text, job.targets, target);
+    assert_text(&text,
+                "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+                "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM`]->(b) SET x.`hours` = r[2] RETURN count(*) AS n");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_missing_ends(&text, job.targets, target);
+    assert_text(&text,
+                "UNWIND $rows AS r OPTIONAL MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                "WITH r, count(a) AS starts OPTIONAL MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+                "WITH r, starts, count(b) AS ends WHERE starts = 0 OR ends = 0 "
+                "RETURN collect([r[2], starts > 0, ends > 0]) AS missing");
+}
+
+static void relationships_with_a_key_and_ends_to_be_merged(void **state)
+{
+    (void)state;
+    static const size_t keys[] = {0};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
+    target->key = keys;
+    target->key_count = 1;
+    target->merge_ends = true;
+    heddle_cypher_write_relationships(&text, job.targets, target);
+    assert_text(&text, "UNWIND $rows AS r MERGE (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                       "MERGE (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+                       "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) RETURN count(*) AS n");
+    text = (struct heddle_buffer){0};
+    target->merge = false;
+    target->merge_ends = false;
+    heddle_cypher_write_relationships(&text, job.targets, target);
+    assert_text(&text, "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                       "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+                       "CREATE (a)-[x:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) RETURN count(*) AS n");
+}
+
+static void names_cannot_break_out_of_their_quotes(void **state)
+{
+    (void)state;
+    static const char *const evil[] = {"A`) DETACH DELETE n //"};
+    static const char *const escaped[] = {"A\\u0060"};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    struct heddle_error error = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_AIRCRAFT];
+    target->labels = evil;
+    assert_int_equal(heddle_cypher_check_names(target, &error), HEDDLE_OK);
+    heddle_cypher_write_nodes(&text, target, &modern);
+    assert_text(&text, "UNWIND $rows AS r MERGE (n:`A``) DETACH DELETE n //` {`aircraft_id`: r[0]})");
+    target->labels = escaped;
+    assert_int_equal(heddle_cypher_check_names(target, &error), HEDDLE_INVALID);
+    assert_non_null(strstr(error.message, "A\\u0060"));
+    text = (struct heddle_buffer){0};
+    target->labels = job.aircraft_label;
+    target->vector_property = "a\"b\\c";
+    heddle_cypher_write_nodes(&text, target, &modern);
+    assert_non_null(strstr(heddle_buffer_text(&text), "setNodeVectorProperty(n, \"a\\\"b\\\\c\", r[1])"));
+    heddle_buffer_free(&text);
+}
+
+static void schema_text(const struct heddle_target *target, enum heddle_target_schema_kind kind,
+                        const struct heddle_cypher_dialect *dialect, const char *wanted)
+{
+    static const char *const labels[] = {"L"};
+    static const char *const properties[] = {"p", "q"};
+    const bool single = kind != HEDDLE_TARGET_UNIQUE && kind != HEDDLE_TARGET_NODE_KEY &&
+                        kind != HEDDLE_TARGET_RANGE_INDEX && kind != HEDDLE_TARGET_FULLTEXT_INDEX;
+    const struct heddle_target_schema schema = {
+        .kind = kind,
+        .name = "x",
+        .labels = labels,
+        .label_count = 1,
+        .properties = properties,
+        .property_count = single ? 1 : 2,
+        .property_type = "LIST<STRING NOT NULL>",
+        .dimensions = 384,
+    };
+    struct heddle_buffer text = {0};
+    assert_int_equal(heddle_cypher_schema(&text, target, &schema, dialect, NULL), HEDDLE_OK);
+    assert_text(&text, wanted);
+}
+
+static void every_kind_of_constraint_and_index(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    fixture_job_init(&job);
+    const struct heddle_target *node = &job.targets[TARGET_AIRCRAFT];
+    const struct heddle_target *relationship = &job.targets[TARGET_OF_COMPONENT];
+    schema_text(node, HEDDLE_TARGET_UNIQUE, &modern,
+                "CREATE CONSTRAINT `x` IF NOT EXISTS FOR (n:`L`) REQUIRE (n.`p`, n.`q`) IS UNIQUE");
+    schema_text(relationship, HEDDLE_TARGET_UNIQUE, &modern,
+                "CREATE CONSTRAINT `x` IF NOT EXISTS FOR ()-[n:`HEDDLE_TEST_OF_COMPONENT`]-() REQUIRE "
+                "(n.`p`, n.`q`) IS "
+                "UNIQUE");
+    schema_text(node, HEDDLE_TARGET_NODE_KEY, &modern,
+                "CREATE CONSTRAINT `x` IF NOT EXISTS FOR (n:`L`) REQUIRE (n.`p`, n.`q`) IS UNIQUE");
+    schema_text(node, HEDDLE_TARGET_NODE_KEY, &enterprise,
+                "CREATE CONSTRAINT `x` IF NOT EXISTS FOR (n:`L`) REQUIRE (n.`p`, n.`q`) IS NODE KEY");
+    schema_text(node, HEDDLE_TARGET_EXISTENCE, &enterprise,
+                "CREATE CONSTRAINT `x` IF NOT EXISTS FOR (n:`L`) REQUIRE n.`p` IS NOT NULL");
+    schema_text(node, HEDDLE_TARGET_TYPE, &enterprise,
+                "CREATE CONSTRAINT `x` IF NOT EXISTS FOR (n:`L`) REQUIRE n.`p` IS :: LIST<STRING NOT NULL>");
+    schema_text(node, HEDDLE_TARGET_RANGE_INDEX, &modern,
+                "CREATE RANGE INDEX `x` IF NOT EXISTS FOR (n:`L`) ON (n.`p`, n.`q`)");
+    schema_text(node, HEDDLE_TARGET_TEXT_INDEX, &modern,
+                "CREATE TEXT INDEX `x` IF NOT EXISTS FOR (n:`L`) ON (n.`p`)");
+    schema_text(node, HEDDLE_TARGET_POINT_INDEX, &modern,
+                "CREATE POINT INDEX `x` IF NOT EXISTS FOR (n:`L`) ON (n.`p`)");
+    schema_text(node, HEDDLE_TARGET_FULLTEXT_INDEX, &modern,
+                "CREATE FULLTEXT INDEX `x` IF NOT EXISTS FOR (n:`L`) ON EACH [n.`p`, n.`q`]");
+    schema_text(node, HEDDLE_TARGET_VECTOR_INDEX, &modern,
+                "CREATE VECTOR INDEX `x` IF NOT EXISTS FOR (n:`L`) ON (n.`p`) OPTIONS {indexConfig: "
+                "{`vector.dimensions`: 384, `vector.similarity_function`: 'cosine'}}");
+}
+
+static void types_and_similarities_that_are_none_are_refused(void **state)
+{
+    (void)state;
+    static const char *const properties[] = {"p"};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target_schema schema = {.kind = HEDDLE_TARGET_TYPE,
+                                          .name = "x",
+                                          .properties = properties,
+                                          .property_count = 1,
+                                          .property_type = "STRING; DROP"};
+    assert_int_equal(heddle_cypher_schema(&text, &job.targets[0], &schema, &modern, NULL), HEDDLE_INVALID);
+    schema.kind = HEDDLE_TARGET_VECTOR_INDEX;
+    schema.similarity = "dot_product";
+    assert_int_equal(heddle_cypher_schema(&text, &job.targets[0], &schema, &modern, NULL), HEDDLE_INVALID);
+    heddle_buffer_free(&text);
+}
+
+static void node_targets_that_share_a_label_share_a_key_space(void **state)
+{
+    (void)state;
+    static const char *const both[] = {"HeddleTestAircraft", "HeddleTestComponent"};
+    struct fixture_job job;
+    struct fixture_rejects rejects = {0};
+    struct heddle_plan *plans = NULL;
+    size_t spaces = 0;
+    fixture_job_init(&job);
+    const struct heddle_sink_options options = {
+        .targets = job.targets, .target_count = TARGETS, .rejects = {fixture_reject, &rejects}};
+    assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
+    assert_int_equal(spaces, 3);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].space_a, plans[TARGET_REMOVAL].space_a);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].space_b, plans[TARGET_AIRCRAFT].space_a);
+    assert_int_not_equal(plans[TARGET_COMPONENT].space_a, plans[TARGET_AIRCRAFT].space_a);
+    heddle_plans_destroy(plans, TARGETS);
+    job.targets[TARGET_REMOVAL].labels = both;
+    job.targets[TARGET_REMOVAL].label_count = 2;
+    assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
+    assert_int_equal(spaces, 1);
+    heddle_plans_destroy(plans, TARGETS);
+}
+
+static void transaction_sizes_follow_what_a_row_costs_the_server(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    fixture_job_init(&job);
+    struct heddle_sink_options options = {0};
+    struct heddle_plan plan = {.target = &job.targets[TARGET_REMOVAL]};
+    heddle_plan_set_limits(&plan, &options, false);
+    assert_int_equal(plan.batch_rows, 1000);
+    heddle_plan_set_limits(&plan, &options, true);
+    assert_int_equal(plan.batch_rows, 250);
+    assert_int_equal(plan.batch_bytes, 4 * 1024 * 1024);
+    plan.target = &job.targets[TARGET_AIRCRAFT];
+    heddle_plan_set_limits(&plan, &options, false);
+    assert_int_equal(plan.batch_rows, 2000);
+    options.batch_rows = 5000;
+    heddle_plan_set_limits(&plan, &options, false);
+    assert_int_equal(plan.batch_rows, 5000);
+    job.targets[TARGET_AIRCRAFT].batch_rows = 77;
+    heddle_plan_set_limits(&plan, &options, false);
+    assert_int_equal(plan.batch_rows, 77);
+}
+
+static void versions_are_read_as_servers_write_them(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int major;
+        int minor;
+    } cases[] = {
+        {"5.26.30", 5, 26}, {"2026.08.1", 2026, 8}, {"5.27-aura", 5, 27}, {"4.4.40", 4, 4}, {"dev", 0, 0}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int major = -1;
+        int minor = -1;
+        heddle_ability_parse_version(cases[i].text, &major, &minor);
+        assert_int_equal(major, cases[i].major);
+        assert_int_equal(minor, cases[i].minor);
+    }
+    assert_int_equal(heddle_ability_writers(&(struct heddle_ability){.cores = 2}), 2);
+    assert_int_equal(heddle_ability_writers(&(struct heddle_ability){.cores = 64}), 8);
+    assert_int_equal(heddle_ability_writers(&(struct heddle_ability){.cores = 0}), 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merged_nodes_with_a_vector),
+        cmocka_unit_test(created_nodes_take_all_properties_at_once),
+        cmocka_unit_test(keys_come_first_wherever_they_stand_in_the_job),
+        cmocka_unit_test(relationships_between_nodes_that_must_exist),
+        cmocka_unit_test(relationships_with_a_key_and_ends_to_be_merged),
+        cmocka_unit_test(names_cannot_break_out_of_their_quotes),
+        cmocka_unit_test(every_kind_of_constraint_and_index),
+        cmocka_unit_test(types_and_similarities_that_are_none_are_refused),
+        cmocka_unit_test(node_targets_that_share_a_label_share_a_key_space),
+        cmocka_unit_test(transaction_sizes_follow_what_a_row_costs_the_server),
+        cmocka_unit_test(versions_are_read_as_servers_write_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
