@@ -32,6 +32,9 @@ foreach(room base net column spec model schedule bolt duck source sink run cli)
     heddle_unit_tests(${room})
 endforeach()
 
+include(cmake/fuzz.cmake)
+heddle_fuzz_regressions()
+
 # What a person types and sees: tests/cli/cases/NAME.case, and the job against real servers. Both run the command of this
 # build.
 find_package(Python3 COMPONENTS Interpreter)
@@ -64,6 +67,17 @@ if(TARGET heddle_command AND Python3_FOUND)
             set_tests_properties(integration.${major}.${stem}
                                  PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
                                             RESOURCE_LOCK neo4j_${major} LABELS integration)
+        endforeach()
+        # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
+        foreach(program unit_sink_neo4j_live example_neo4j_connection)
+            if(TARGET ${program})
+                string(REGEX REPLACE "^(unit|example)_" "" stem ${program})
+                add_test(NAME integration.${major}.${stem}
+                         COMMAND ${PROJECT_SOURCE_DIR}/tests/integration/with_env ${env_file} $<TARGET_FILE:${program}>)
+                set_tests_properties(integration.${major}.${stem}
+                                     PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
+                                                RESOURCE_LOCK neo4j_${major} LABELS integration)
+            endif()
         endforeach()
     endforeach()
 endif()

@@ -9,4 +9,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx2;-mfma")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx512_fp32.c
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mfma")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx512_bf16.c
+        PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512bf16;-mfma")
 endif()

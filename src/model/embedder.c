@@ -60,10 +60,8 @@ int heddle_embedder_open(const char *directory, const struct heddle_embedder_opt
 {
     const struct heddle_embedder_options none = {0};
     const struct heddle_embedder_options *asked = options == NULL ? &none : options;
-    const enum heddle_precision precision =
-        asked->precision == HEDDLE_PRECISION_AUTO ? HEDDLE_PRECISION_FP32 : asked->precision;
     const struct heddle_kernel *kernel = NULL;
-    HEDDLE_TRY(heddle_kernel_choose(asked->kernel, precision, &kernel, error));
+    HEDDLE_TRY(heddle_kernel_choose(asked->kernel, asked->precision, &kernel, error));
     HEDDLE_TRY(check_directory(directory, error));
     struct heddle_embedder *embedder = heddle_calloc(1, sizeof *embedder);
     if (embedder == NULL) {

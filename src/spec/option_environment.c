@@ -49,6 +49,13 @@ static int set_from(struct heddle_options *options, const struct scope *scope, e
     return heddle_options_set(options, id, text, scope->origin, origin_name, error);
 }
 
+/* Names that are ours or Neo4j's may stand in any shell; BATCH_SIZE and its like are too common to be taken from one that
+ * was not written for heddle. */
+static bool may_stand_in(const struct scope *scope, const char *alias)
+{
+    return scope->path != NULL || strncmp(alias, "NEO4J_", strlen("NEO4J_")) == 0;
+}
+
 /* One option: aliases from the last to the first, then HEDDLE_NAME: what comes later wins. */
 static int set_option(struct heddle_options *options, const struct scope *scope,
                       const struct heddle_option *option, struct heddle_error *error)
@@ -60,7 +67,9 @@ static int set_option(struct heddle_options *options, const struct scope *scope,
     }
     while (aliases > 0) {
         aliases--;
-        HEDDLE_TRY(set_from(options, scope, option->id, option->aliases[aliases], error));
+        if (may_stand_in(scope, option->aliases[aliases])) {
+            HEDDLE_TRY(set_from(options, scope, option->id, option->aliases[aliases], error));
+        }
     }
     const size_t prefix = strlen(own);
     for (size_t i = 0; option->name[i] != '\0' && prefix + i + 1 < sizeof own; i++) {

@@ -120,7 +120,7 @@ HEDDLE_MUST_CHECK int heddle_options_set(struct heddle_options *options, enum he
                                          const char *text, enum heddle_option_origin origin,
                                          const char *origin_name, struct heddle_error *error);
 
-/* Takes HEDDLE_* and alias variables from the environment `environment` (as main's environ). */
+/* Takes HEDDLE_* and NEO4J_* variables from the environment `environment` (as main's environ). */
 HEDDLE_MUST_CHECK int heddle_options_set_environment(struct heddle_options *options, char *const *environment,
                                                      struct heddle_error *error);
 

@@ -74,7 +74,8 @@ const struct heddle_kernel *const *heddle_kernels(void);
 /* Their names in the same order, NULL at the end. */
 const char *const *heddle_kernel_names(void);
 
-/* The kernel called `name`, or with NULL the last one of `precision` that this CPU runs.
+/* The kernel called `name`, or with NULL the last one of `precision` that this CPU runs (AUTO: of
+ * fp32, or whatever the named kernel computes in).
  * Errors: HEDDLE_INVALID (no such kernel, or this CPU cannot run it: both say which it can). */
 HEDDLE_MUST_CHECK int heddle_kernel_choose(const char *name, enum heddle_precision precision,
                                            const struct heddle_kernel **kernel_out,
@@ -84,6 +85,7 @@ extern const struct heddle_kernel heddle_kernel_scalar;
 #if defined(__x86_64__)
 extern const struct heddle_kernel heddle_kernel_avx2_fp32;
 extern const struct heddle_kernel heddle_kernel_avx512_fp32;
+extern const struct heddle_kernel heddle_kernel_avx512_bf16;
 #endif
 
 #endif

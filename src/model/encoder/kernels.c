@@ -8,6 +8,7 @@ static const struct heddle_kernel *const kernels[] = {
 #if defined(__x86_64__)
     &heddle_kernel_avx2_fp32,
     &heddle_kernel_avx512_fp32,
+    &heddle_kernel_avx512_bf16,
 #endif
     NULL,
 };
@@ -16,8 +17,7 @@ static const struct heddle_kernel *const kernels[] = {
 static const char *const names[] = {
     "scalar",
 #if defined(__x86_64__)
-    "avx2_fp32",
-    "avx512_fp32",
+    "avx2_fp32", "avx512_fp32", "avx512_bf16",
 #endif
     NULL,
 };
@@ -54,22 +54,25 @@ int heddle_kernel_choose(const char *name, enum heddle_precision precision,
     char runnable[256];
     list_runnable(runnable, sizeof runnable);
     const struct heddle_kernel *chosen = NULL;
+    /* AUTO is fp32 until the price of bf16 is shown to the user beforehand; a kernel asked for by name brings its own. */
+    const enum heddle_precision wanted =
+        precision == HEDDLE_PRECISION_AUTO ? HEDDLE_PRECISION_FP32 : precision;
     for (size_t i = 0; kernels[i] != NULL; i++) {
         if (name != NULL && strcmp(kernels[i]->name, name) == 0) {
             chosen = kernels[i];
-        } else if (name == NULL && kernels[i]->precision == precision && kernels[i]->runs()) {
+        } else if (name == NULL && kernels[i]->precision == wanted && kernels[i]->runs()) {
             chosen = kernels[i];
         }
     }
     if (chosen == NULL) {
         return heddle_error_set(error, HEDDLE_INVALID, "there is no kernel %s for %s; this CPU runs: %s",
-                                name == NULL ? "at all" : name, heddle_precision_name(precision), runnable);
+                                name == NULL ? "at all" : name, heddle_precision_name(wanted), runnable);
     }
     if (!chosen->runs()) {
         return heddle_error_set(error, HEDDLE_INVALID, "this CPU cannot run kernel %s; it runs: %s",
                                 chosen->name, runnable);
     }
-    if (chosen->precision != precision) {
+    if (precision != HEDDLE_PRECISION_AUTO && chosen->precision != precision) {
         return heddle_error_set(error, HEDDLE_INVALID, "kernel %s computes in %s, not in %s", chosen->name,
                                 heddle_precision_name(chosen->precision), heddle_precision_name(precision));
     }

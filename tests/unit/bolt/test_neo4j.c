@@ -214,7 +214,7 @@ static void every_kind_of_value_has_its_json(void **state)
     JSON("\xB1\x7B\x01", "{\"structure\":123,\"fields\":[1]}");
 }
 
-static void temporal_values_are_iso_8601(void **state)
+static void dates_and_times_are_iso_8601(void **state)
 {
     (void)state;
     JSON("\xB1"
@@ -278,6 +278,11 @@ static void temporal_values_are_iso_8601(void **state)
          "e\x92\x9B"
          "0\xC9\x03\xE8",
          "\"2024-01-01T11:00:00.000001\"");
+}
+
+static void durations_are_iso_8601(void **state)
+{
+    (void)state;
     JSON("\xB4"
          "E\x0E\x03\xC9"
          "9r\xCA)\xB9'\x00",
@@ -318,7 +323,8 @@ int main(void)
         cmocka_unit_test(wrong_parameters_are_explained_and_nothing_is_sent),
         cmocka_unit_test(a_server_that_is_not_there_is_named_with_the_remedy),
         cmocka_unit_test(every_kind_of_value_has_its_json),
-        cmocka_unit_test(temporal_values_are_iso_8601),
+        cmocka_unit_test(dates_and_times_are_iso_8601),
+        cmocka_unit_test(durations_are_iso_8601),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static void echo_tls(const struct echo *echo, int socket)
     SSL_set_fd(ssl, socket);
     if (SSL_accept(ssl) == 1) {
         int received = 0;
-        while ((received = SSL_read(ssl, bytes, sizeof bytes)) > 0 &&
+        while ((received = SSL_read(ssl, bytes, sizeof bytes)) > 0 && !echo->leaves &&
                SSL_write(ssl, bytes, received) == received) {
         }
     }
