@@ -10,8 +10,8 @@
  *   heddle_neo4j_result_destroy(result);
  *   heddle_neo4j_close(neo4j);
  *
- * Ownership: whatever a function hands out through an `..._out` argument is the caller's to destroy or close; texts that
- *            a result answers belong to the result.
+ * Ownership: whatever a function hands out through an `..._out` argument is the caller's to destroy or close;
+ *            texts that a result answers belong to the result.
  * Errors:    every failure comes back: a status (heddle/error.h) and, where `error` is not NULL, the reason.
  * Threads:   one handle, one thread at a time; handles share nothing. A result may be read by any thread.
  */
@@ -44,10 +44,10 @@ HEDDLE_API HEDDLE_MUST_CHECK int heddle_neo4j_open(const char *uri, const char *
  * JSON integers must fit 64 bits; arrays become lists, objects maps.
  *
  * read() is retried where the server calls the failure transient or the connection was lost. write() runs in a
- * transaction and is retried on transient failures for up to 30 seconds, as the official drivers do, but never when the
- * outcome is unknown: then error->action is HEDDLE_ACTION_ASK. `result_out` may be NULL where nobody wants the result.
- * Statements that cannot run inside a transaction (CALL {} IN TRANSACTIONS) go through heddle_neo4j_run(), which sends
- * them once, on their own.
+ * transaction and is retried on transient failures for up to 30 seconds, as the official drivers do, but never
+ * when the outcome is unknown: then error->action is HEDDLE_ACTION_ASK. `result_out` may be NULL where nobody
+ * wants the result. Statements that cannot run inside a transaction (CALL {} IN TRANSACTIONS) go through
+ * heddle_neo4j_run(), which sends them once, on their own.
  * Errors: HEDDLE_INVALID (parameters), HEDDLE_DATABASE (error->code is the server's), HEDDLE_NETWORK. */
 HEDDLE_API HEDDLE_MUST_CHECK int heddle_neo4j_read(struct heddle_neo4j *neo4j, const char *query,
                                                    const char *parameters,
@@ -78,8 +78,8 @@ HEDDLE_API const char *heddle_neo4j_result_column_name(const struct heddle_neo4j
 HEDDLE_API bool heddle_neo4j_result_is_null(const struct heddle_neo4j_result *result, size_t row,
                                             size_t column);
 
-/* Typed cells: true and *value_out where the cell is of that type (a FLOAT getter also takes integers). *text_out is
- * NUL-terminated. */
+/* Typed cells: true and *value_out where the cell is of that type (a FLOAT getter also takes integers). *text_out
+ * is NUL-terminated. */
 HEDDLE_API bool heddle_neo4j_result_boolean(const struct heddle_neo4j_result *result, size_t row,
                                             size_t column, bool *value_out);
 HEDDLE_API bool heddle_neo4j_result_integer(const struct heddle_neo4j_result *result, size_t row,
@@ -94,8 +94,8 @@ HEDDLE_API bool heddle_neo4j_result_text(const struct heddle_neo4j_result *resul
  * NaN and infinities the texts "NaN", "Infinity", "-Infinity". */
 HEDDLE_API const char *heddle_neo4j_result_json(const struct heddle_neo4j_result *result);
 
-/* A counter of the summary by Neo4j's name ("nodes-created", "relationships-created", "properties-set", …); 0 for an
- * unknown one. */
+/* A counter of the summary by Neo4j's name ("nodes-created", "relationships-created", "properties-set", …); 0 for
+ * an unknown one. */
 HEDDLE_API int64_t heddle_neo4j_result_counter(const struct heddle_neo4j_result *result, const char *name);
 
 /* NULL is a no-op. */

@@ -121,8 +121,8 @@ int heddle_bolt_success_read(struct heddle_unpack *unpack, struct heddle_arena *
     return HEDDLE_OK;
 }
 
-/* Copies at most `size` - 1 bytes of a text, whole characters only, control characters as spaces, up to a line's end:
- * servers put the query and a caret below their sentence. */
+/* Copies at most `size` - 1 bytes of a text, whole characters only, control characters as spaces, up to a line's
+ * end: servers put the query and a caret below their sentence. */
 static void copy_sentence(char *out, size_t size, const char *text, size_t length)
 {
     const char *line_end = memchr(text, '\n', length);

@@ -4,11 +4,11 @@
  *
  * Two ways to work with it:
  *   heddle_bolt_query() and begin/run/commit/rollback   one statement at a time, result in an arena
- *   request.h                                           the loader's: a whole transaction prepared beforehand, 1 trip
+ *   request.h                                           the loader's: a whole transaction prepared, 1 round trip
  *
  * After a FAILURE the server ignores everything until RESET; the connection sends it by itself, ahead of the next
- * request and without waiting for its answer. After HEDDLE_NETWORK or HEDDLE_PROTOCOL it is dead: heddle_bolt_is_open() says no, every call
- * answers HEDDLE_NETWORK, and heddle_bolt_reopen() dials again.
+ * request and without waiting for its answer. After HEDDLE_NETWORK or HEDDLE_PROTOCOL it is dead:
+ * heddle_bolt_is_open() says no, every call answers HEDDLE_NETWORK, and heddle_bolt_reopen() dials again.
  *
  * Errors: HEDDLE_DATABASE when the server said no: error->code is its code, error->action what to do (failure.h);
  *         HEDDLE_NETWORK with action RETRY (nothing can have been committed) or ASK (the outcome is unknown);
@@ -63,8 +63,8 @@ struct heddle_bolt_options {
     void *dial_context;
 };
 
-/* Connects, agrees on a version and logs in. With neo4j:// it asks for the routing table and moves to a server of the
- * wanted mode where that is another one. Errors besides those above: HEDDLE_DATABASE for a refused login (code
+/* Connects, agrees on a version and logs in. With neo4j:// it asks for the routing table and moves to a server of
+ * the wanted mode where that is another one. Errors besides those above: HEDDLE_DATABASE for a refused login (code
  * Neo.ClientError.Security.*; the message names the user, never the password). */
 HEDDLE_MUST_CHECK int heddle_bolt_open(const struct heddle_bolt_options *options,
                                        struct heddle_bolt_connection **connection_out,
@@ -87,7 +87,8 @@ const char *heddle_bolt_server_agent(const struct heddle_bolt_connection *connec
 const char *heddle_bolt_connection_id(const struct heddle_bolt_connection *connection);
 const char *heddle_bolt_connection_address(const struct heddle_bolt_connection *connection); /* "host:port" */
 
-/* For those who hold a connection over a quiet time: bytes written, read, and round trips waited for, since open(). */
+/* For those who hold a connection over a quiet time: bytes written, read, and round trips waited for, since
+ * open(). */
 struct heddle_bolt_traffic {
     uint64_t bytes_sent;
     uint64_t bytes_received;
@@ -136,15 +137,15 @@ struct heddle_bolt_result {
     const char *database; /* that the server used, "" if it did not say */
 };
 
-/* Runs one statement in a transaction of its own (auto-commit; so CALL {} IN TRANSACTIONS works) and reads everything.
- * One round trip. Inside an explicit transaction use heddle_bolt_run(). */
+/* Runs one statement in a transaction of its own (auto-commit; so CALL {} IN TRANSACTIONS works) and reads
+ * everything. One round trip. Inside an explicit transaction use heddle_bolt_run(). */
 HEDDLE_MUST_CHECK int heddle_bolt_query(struct heddle_bolt_connection *connection,
                                         const struct heddle_bolt_query *query, struct heddle_arena *arena,
                                         struct heddle_bolt_result *result_out, struct heddle_error *error);
 
-/* An explicit transaction: begin (sent with the first run), any number of run, then commit or rollback. A failed run
- * ends the transaction: rollback() is then free and optional. `bookmark_out` of commit may be NULL, else it is in
- * `arena`. Errors of commit: HEDDLE_NETWORK with ASK when the answer did not come. */
+/* An explicit transaction: begin (sent with the first run), any number of run, then commit or rollback. A failed
+ * run ends the transaction: rollback() is then free and optional. `bookmark_out` of commit may be NULL, else it is
+ * in `arena`. Errors of commit: HEDDLE_NETWORK with ASK when the answer did not come. */
 HEDDLE_MUST_CHECK int heddle_bolt_begin(struct heddle_bolt_connection *connection, enum heddle_bolt_mode mode,
                                         const char *database, uint32_t timeout_ms,
                                         struct heddle_error *error);

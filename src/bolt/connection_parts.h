@@ -1,4 +1,5 @@
-/* connection_parts.h: the inside of connections and requests, shared by the files that work on them. Not for others. */
+/* connection_parts.h: the inside of connections and requests, shared by the files that work on them. Not for
+ * others. */
 #ifndef HEDDLE_BOLT_CONNECTION_PARTS_H
 #define HEDDLE_BOLT_CONNECTION_PARTS_H
 
@@ -70,13 +71,14 @@ struct heddle_bolt_outcome {
     char gql_status[HEDDLE_BOLT_GQL_STATUS_SIZE];
 };
 
-/* Handshake, login and, for neo4j://, routing over connection->stream's fresh wire. *elsewhere_out = the server of the
- * wanted mode is another one, now in connection->peer. Errors as heddle_bolt_open(). (login.c) */
+/* Handshake, login and, for neo4j://, routing over connection->stream's fresh wire. *elsewhere_out = the server of
+ * the wanted mode is another one, now in connection->peer. Errors as heddle_bolt_open(). (login.c) */
 HEDDLE_MUST_CHECK int heddle_bolt_login(struct heddle_bolt_connection *connection, bool ask_route,
                                         bool *elsewhere_out, struct heddle_error *error);
 
 /* Reads a routing table ({rt: {servers: …}}) and answers in *peer the server to use (routing.c). *elsewhere_out =
- * false where this connection's own server will do. Errors: HEDDLE_NETWORK when no server of that mode is listed. */
+ * false where this connection's own server will do. Errors: HEDDLE_NETWORK when no server of that mode is listed.
+ * */
 HEDDLE_MUST_CHECK int heddle_bolt_route_choose(const struct heddle_value *table, enum heddle_bolt_mode mode,
                                                struct heddle_uri *peer, bool *elsewhere_out,
                                                struct heddle_error *error);

@@ -1,8 +1,8 @@
 /* exchange.c: sending requests and making sense of their answers.
  *
- * The server answers every message of a request in order; after the first FAILURE it answers IGNORED until RESET. What a
- * lost connection means depends on one thing only: send() has handed over all bytes of a request, COMMIT included, or
- * it has failed and the server cannot have seen COMMIT.
+ * The server answers every message of a request in order; after the first FAILURE it answers IGNORED until RESET.
+ * What a lost connection means depends on one thing only: send() has handed over all bytes of a request, COMMIT
+ * included, or it has failed and the server cannot have seen COMMIT.
  */
 #include "bolt/connection_parts.h"
 
@@ -49,48 +49,6 @@ static void set_action(struct heddle_error *error, enum heddle_error_action acti
     if (error != NULL) {
         error->action = action;
     }
-}
-
-static int send_all(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
-                    struct heddle_error *error)
-{
-    if (connection->needs_reset) {
-        static const uint8_t reset[] = {0x00, 0x02, 0xB0, 0x0F, 0x00, 0x00};
-        HEDDLE_TRY(heddle_bolt_stream_send(&connection->stream, reset, sizeof reset, error));
-    }
-    return heddle_bolt_stream_send(&connection->stream, request->buffer.bytes, request->buffer.length, error);
-}
-
-int heddle_bolt_send(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
-                     struct heddle_error *error)
-{
-    if (connection->stream.wire == NULL) {
-        return closed(connection, error);
-    }
-    if (!request->sealed || connection->flight_count == HEDDLE_BOLT_IN_FLIGHT_MAX) {
-        return heddle_error_set(error, HEDDLE_INVALID, "%s",
-                                request->sealed ? "too many requests in flight on one connection"
-                                                : "a request must be committed before it is sent");
-    }
-    if (connection->transaction != HEDDLE_BOLT_TRANSACTION_NONE && request != connection->own) {
-        return heddle_error_set(error, HEDDLE_INVALID,
-                                "this connection has an open transaction: commit or roll back first");
-    }
-    const int status = send_all(connection, request, error);
-    if (status != HEDDLE_OK) {
-        heddle_bolt_drop(connection);
-        set_action(error, HEDDLE_ACTION_RETRY); /* COMMIT is last: it cannot have arrived */
-        return status;
-    }
-    connection->flights[connection->flight_count++] =
-        (struct heddle_bolt_flight){.request = request, .after_reset = connection->needs_reset};
-    connection->needs_reset = false;
-    return HEDDLE_OK;
-}
-
-unsigned heddle_bolt_in_flight(const struct heddle_bolt_connection *connection)
-{
-    return connection->flight_count;
 }
 
 /* After a failure: RESET goes before the next request, unless it is already on its way. */
@@ -229,6 +187,79 @@ static int read_parts(struct reading *reading, bool after_reset, struct heddle_e
     return HEDDLE_OK;
 }
 
+static void outcome_clear(struct heddle_bolt_outcome *outcome)
+{
+    *outcome = (struct heddle_bolt_outcome){.result = {.type = "", .bookmark = "", .database = ""},
+                                            .failed_run = -1};
+}
+
+/* A server that hangs up on us in the middle of a request may have said why: reads what has arrived, without
+ * waiting. True where that was a FAILURE, now in `error`. */
+static bool last_words(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
+                       bool after_reset, struct heddle_error *error)
+{
+    struct heddle_bolt_outcome outcome;
+    struct reading reading = {.connection = connection, .request = request, .outcome = &outcome};
+    if (connection->flight_count > 0 || heddle_arena_create(0, &reading.arena, NULL) != HEDDLE_OK) {
+        return false;
+    }
+    outcome_clear(&outcome);
+    connection->stream.deadline_ns = 1; /* long past */
+    (void)!read_parts(&reading, after_reset, NULL);
+    heddle_arena_destroy(reading.arena);
+    free(reading.collector.records);
+    if (reading.failed && error != NULL) {
+        *error = reading.first;
+    }
+    return reading.failed;
+}
+
+static int send_all(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
+                    struct heddle_error *error)
+{
+    if (connection->needs_reset) {
+        static const uint8_t reset[] = {0x00, 0x02, 0xB0, 0x0F, 0x00, 0x00};
+        HEDDLE_TRY(heddle_bolt_stream_send(&connection->stream, reset, sizeof reset, error));
+    }
+    return heddle_bolt_stream_send(&connection->stream, request->buffer.bytes, request->buffer.length, error);
+}
+
+int heddle_bolt_send(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
+                     struct heddle_error *error)
+{
+    if (connection->stream.wire == NULL) {
+        return closed(connection, error);
+    }
+    if (!request->sealed || connection->flight_count == HEDDLE_BOLT_IN_FLIGHT_MAX) {
+        return heddle_error_set(error, HEDDLE_INVALID, "%s",
+                                request->sealed ? "too many requests in flight on one connection"
+                                                : "a request must be committed before it is sent");
+    }
+    if (connection->transaction != HEDDLE_BOLT_TRANSACTION_NONE && request != connection->own) {
+        return heddle_error_set(error, HEDDLE_INVALID,
+                                "this connection has an open transaction: commit or roll back first");
+    }
+    const int status = send_all(connection, request, error);
+    if (status != HEDDLE_OK) {
+        const bool told = last_words(connection, request, connection->needs_reset, error);
+        heddle_bolt_drop(connection);
+        if (told) {
+            return HEDDLE_DATABASE;
+        }
+        set_action(error, HEDDLE_ACTION_RETRY); /* COMMIT is last: it cannot have arrived */
+        return status;
+    }
+    connection->flights[connection->flight_count++] =
+        (struct heddle_bolt_flight){.request = request, .after_reset = connection->needs_reset};
+    connection->needs_reset = false;
+    return HEDDLE_OK;
+}
+
+unsigned heddle_bolt_in_flight(const struct heddle_bolt_connection *connection)
+{
+    return connection->flight_count;
+}
+
 /* Moves the records into the arena. */
 static int records_settle(struct reading *reading, struct heddle_error *error)
 {
@@ -244,12 +275,6 @@ static int records_settle(struct reading *reading, struct heddle_error *error)
     memcpy(records, reading->collector.records, bytes);
     result->records = records;
     return HEDDLE_OK;
-}
-
-static void outcome_clear(struct heddle_bolt_outcome *outcome)
-{
-    *outcome = (struct heddle_bolt_outcome){.result = {.type = "", .bookmark = "", .database = ""},
-                                            .failed_run = -1};
 }
 
 /* What is known when the answers did not all come. */

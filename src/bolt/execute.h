@@ -1,8 +1,8 @@
 /* execute.h: one statement in a managed transaction: what the official drivers call executeRead and executeWrite.
  *
- * BEGIN + RUN + PULL + COMMIT in one round trip, repeated while the failure is a transient one. What a repetition must
- * never do is run a write twice: when the outcome is unknown (HEDDLE_ACTION_ASK) a write is given back to the caller; a
- * read is repeated.
+ * BEGIN + RUN + PULL + COMMIT in one round trip, repeated while the failure is a transient one. What a repetition
+ * must never do is run a write twice: when the outcome is unknown (HEDDLE_ACTION_ASK) a write is given back to the
+ * caller; a read is repeated.
  */
 #ifndef HEDDLE_BOLT_EXECUTE_H
 #define HEDDLE_BOLT_EXECUTE_H

@@ -1,7 +1,7 @@
 /* failure.c: the failure table.
  *
- * The first row that fits decides, so exceptions stand above the rule they except from. Rules and exceptions are those
- * of the official drivers' retry logic; SPLIT and REJECT are a loader's.
+ * The first row that fits decides, so exceptions stand above the rule they except from. Rules and exceptions are
+ * those of the official drivers' retry logic; SPLIT and REJECT are a loader's.
  */
 #include "bolt/failure.h"
 
@@ -87,7 +87,7 @@ static const struct heddle_bolt_failure failures[] = {
 };
 enum { FAILURE_COUNT = sizeof failures / sizeof failures[0] };
 
-/* GQL statuses that speak for themselves where a server's code is unknown (https://neo4j.com/docs/status-codes/). */
+/* GQL statuses that speak for themselves where a server's code is unknown (neo4j.com/docs/status-codes). */
 static const struct {
     const char *gql_status;
     const char *code;

@@ -1,4 +1,5 @@
-/* failure.h: what a failure means: one table from the server's code to what the caller should do, and how long to wait.
+/* failure.h: what a failure means: one table from the server's code to what the caller should do, and how long to
+ * wait.
  *
  *   RETRY   nothing was changed, the same request may go again after heddle_bolt_backoff_ms()
  *   SPLIT   too large for the server's memory: halve the batch
@@ -41,16 +42,17 @@ struct heddle_bolt_failure {
     const char *advice; /* one clause for messages ("check user and password"), or "" */
 };
 
-/* The row for a server's code and its GQL status ("" or NULL when the server sent none). Never NULL: unknown codes give
- * the last row, FATAL. Static memory. */
+/* The row for a server's code and its GQL status ("" or NULL when the server sent none). Never NULL: unknown codes
+ * give the last row, FATAL. Static memory. */
 const struct heddle_bolt_failure *heddle_bolt_failure_find(const char *code, const char *gql_status);
 
 /* The same for an error that a function of this room filled: lost connections (HEDDLE_NETWORK) included. */
 const struct heddle_bolt_failure *heddle_bolt_failure_of(const struct heddle_error *error);
 
-/* Milliseconds to wait before attempt `attempt` + 1 (attempt = how many have failed, from 1), with jitter taken from
- * *random_state (base/hash.h). LOCK: about 2, 4, 8 … at most 256; MEMORY: 50, 100 … at most 3,200; DRIVER: 1,000, 2,000
- * … at most 16,000; each +-50 % for LOCK (writers that met must part), +-20 % for the others. NONE: 0. */
+/* Milliseconds to wait before attempt `attempt` + 1 (attempt = how many have failed, from 1), with jitter taken
+ * from *random_state (base/hash.h). LOCK: about 2, 4, 8 … at most 256; MEMORY: 50, 100 … at most 3,200; DRIVER:
+ * 1,000, 2,000 … at most 16,000; each +-50 % for LOCK (writers that met must part), +-20 % for the others. NONE:
+ * 0. */
 uint32_t heddle_bolt_backoff_ms(enum heddle_bolt_backoff backoff, unsigned attempt, uint64_t *random_state);
 
 #endif

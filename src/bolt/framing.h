@@ -1,7 +1,7 @@
 /* framing.h: messages out of a stream of bytes that may be cut anywhere.
  *
- * A message is chunks (u16 length + bytes) and an empty chunk; empty chunks between messages are keep-alives (NOOP) and
- * vanish here. Pure: no I/O. Source: https://neo4j.com/docs/bolt/current/bolt/message/#chunking
+ * A message is chunks (u16 length + bytes) and an empty chunk; empty chunks between messages are keep-alives
+ * (NOOP) and vanish here. Pure: no I/O. Source: https://neo4j.com/docs/bolt/current/bolt/message/#chunking
  *
  * Threads: one framing, one thread at a time.
  */
@@ -24,8 +24,8 @@ struct heddle_framing {
     bool complete;
 };
 
-/* Takes bytes up to the end of the next message. *used_out = how many; *complete_out = the message is whole and stays
- * in framing->message until the next call, which begins a new one. Errors: HEDDLE_PROTOCOL (over the limit),
+/* Takes bytes up to the end of the next message. *used_out = how many; *complete_out = the message is whole and
+ * stays in framing->message until the next call, which begins a new one. Errors: HEDDLE_PROTOCOL (over the limit),
  * HEDDLE_OUT_OF_MEMORY; the framing is then of no further use. */
 HEDDLE_MUST_CHECK int heddle_framing_feed(struct heddle_framing *framing, const uint8_t *bytes, size_t length,
                                           size_t *used_out, bool *complete_out, struct heddle_error *error);

@@ -43,9 +43,9 @@ struct heddle_handshake {
     uint64_t ranges_left;
 };
 
-/* Takes bytes of the answer; *used_out = how many were taken (what follows belongs to Bolt messages). Answers HEDDLE_OK
- * while it goes well; it is complete once handshake->step is HEDDLE_HANDSHAKE_DONE. Errors: HEDDLE_PROTOCOL (no common
- * version, an HTTP or TLS port, something else altogether: the message says which). */
+/* Takes bytes of the answer; *used_out = how many were taken (what follows belongs to Bolt messages). Answers
+ * HEDDLE_OK while it goes well; it is complete once handshake->step is HEDDLE_HANDSHAKE_DONE. Errors:
+ * HEDDLE_PROTOCOL (no common version, an HTTP or TLS port, something else altogether: the message says which). */
 HEDDLE_MUST_CHECK int heddle_handshake_feed(struct heddle_handshake *handshake, const uint8_t *bytes,
                                             size_t length, size_t *used_out, struct heddle_error *error);
 

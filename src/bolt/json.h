@@ -1,9 +1,9 @@
 /* json.h: between JSON and PackStream: parameters in, results out.
  *
- * Out: nodes {"elementId", "labels", "properties"}, relationships {"elementId", "type", "properties", "start", "end"},
- * paths {"nodes", "relationships"} in walking order, temporal values ISO 8601 texts, durations likewise, points {"srid",
- * "x", "y"[, "z"]}, vectors arrays, bytes base64, and what JSON has no number for the texts "NaN", "Infinity" and
- * "-Infinity". Texts that are not UTF-8 become null.
+ * Out: nodes {"elementId", "labels", "properties"}, relationships {"elementId", "type", "properties", "start",
+ * "end"}, paths {"nodes", "relationships"} in walking order, temporal values ISO 8601 texts, durations likewise,
+ * points {"srid", "x", "y"[, "z"]}, vectors arrays, bytes base64, and what JSON has no number for the texts "NaN",
+ * "Infinity" and "-Infinity". Texts that are not UTF-8 become null.
  * In: objects become maps, arrays lists, whole numbers INTEGER, others FLOAT.
  *
  * Threads: pure functions.

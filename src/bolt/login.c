@@ -1,4 +1,5 @@
-/* login.c: from a fresh wire to READY in two round trips: version offer; version + HELLO + LOGON (+ ROUTE) in one write. */
+/* login.c: from a fresh wire to READY in two round trips: version offer; version + HELLO + LOGON (+ ROUTE) in one
+ * write. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* messages.h: the requests of Bolt, written by one writer; what differs between versions is a table (messages.c).
  *
  * Message layouts: https://neo4j.com/docs/bolt/current/bolt/message/
- * Each function writes one whole message into `pack` but run_open(). Running out of memory stays noted in the buffer.
+ * Each function writes one whole message into `pack` but run_open(). Running out of memory stays noted in the
+ * buffer.
  */
 #ifndef HEDDLE_BOLT_MESSAGES_H
 #define HEDDLE_BOLT_MESSAGES_H

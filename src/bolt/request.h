@@ -1,21 +1,22 @@
-/* request.h: a whole writing transaction in one piece of memory: BEGIN, RUN …, COMMIT, encoded once, sent in one write,
- * answered in one round trip, and still there to be sent again.
+/* request.h: a whole writing transaction in one piece of memory: BEGIN, RUN …, COMMIT, encoded once, sent in one
+ * write, answered in one round trip, and still there to be sent again.
  *
  *   heddle_bolt_request_begin(request, dialect, &options);
  *   pack = heddle_bolt_request_run_open(request, "CREATE (:HeddleTx {id: $id})", 1);       the mark, where wanted
  *       heddle_pack_text(pack, "id"); heddle_pack_text(pack, id);
  *   heddle_bolt_request_run_close(request, HEDDLE_BOLT_DISCARD);
  *   pack = heddle_bolt_request_run_open(request, "UNWIND $rows AS r …", 1);
- *       heddle_pack_text(pack, "rows"); mark = heddle_pack_list_open(pack); … heddle_pack_list_close(pack, mark, n);
+ *       heddle_pack_text(pack, "rows");
+ *       mark = heddle_pack_list_open(pack); … heddle_pack_list_close(pack, mark, n);
  *   heddle_bolt_request_run_close(request, HEDDLE_BOLT_PULL);
- *   status = heddle_bolt_request_commit(request, error);                                   checks memory for all above
+ *   status = heddle_bolt_request_commit(request, error);                   checks memory for all above
  *
  *   status = heddle_bolt_send(connection, request, error);
  *   …                                                      the next request can be encoded meanwhile
  *   status = heddle_bolt_receive(connection, arena, &answer, error);
  *
- * The bytes depend on nothing but the dialect, so a request goes to any connection of the same server, again and again,
- * until begin() starts a new one in the same memory.
+ * The bytes depend on nothing but the dialect, so a request goes to any connection of the same server, again and
+ * again, until begin() starts a new one in the same memory.
  *
  * What a failure allows stands in error->action (failure.h). Retry = send the same request once more, after
  * heddle_bolt_reopen() where the connection is dead. ASK = COMMIT was handed to the network and no answer came.
@@ -65,14 +66,14 @@ void heddle_bolt_request_destroy(struct heddle_bolt_request *request); /* NULL i
 void heddle_bolt_request_begin(struct heddle_bolt_request *request, struct heddle_pack_dialect dialect,
                                const struct heddle_bolt_request_options *options);
 
-/* Writes RUN with its text and the header of its parameters. The caller then writes `parameter_count` pairs of name and
- * value with the answered encoder (never NULL), and calls run_close(), which adds PULL or DISCARD. */
+/* Writes RUN with its text and the header of its parameters. The caller then writes `parameter_count` pairs of
+ * name and value with the answered encoder (never NULL), and calls run_close(), which adds PULL or DISCARD. */
 struct heddle_pack *heddle_bolt_request_run_open(struct heddle_bolt_request *request, const char *query,
                                                  uint32_t parameter_count);
 void heddle_bolt_request_run_close(struct heddle_bolt_request *request, enum heddle_bolt_records records);
 
-/* Writes COMMIT and seals the request. Errors: HEDDLE_OUT_OF_MEMORY if any step before ran out of it, HEDDLE_INVALID
- * if there is no or an unfinished RUN or more than HEDDLE_BOLT_REQUEST_RUNS_MAX. */
+/* Writes COMMIT and seals the request. Errors: HEDDLE_OUT_OF_MEMORY if any step before ran out of it,
+ * HEDDLE_INVALID if there is no or an unfinished RUN or more than HEDDLE_BOLT_REQUEST_RUNS_MAX. */
 HEDDLE_MUST_CHECK int heddle_bolt_request_commit(struct heddle_bolt_request *request,
                                                  struct heddle_error *error);
 
@@ -89,10 +90,11 @@ struct heddle_bolt_answer {
     char gql_status[8]; /* on HEDDLE_DATABASE: "50N05", or "" */
 };
 
-/* Hands a sealed request to the network, preceded by RESET if the last one failed. Answers that arrive meanwhile are
- * kept, so this cannot deadlock with the server. Errors: HEDDLE_NETWORK, HEDDLE_PROTOCOL: receive() must not be called
- * for this request (earlier ones in flight are lost too: their receive() tells); HEDDLE_INVALID (not sealed, or too
- * many in flight). */
+/* Hands a sealed request to the network, preceded by RESET if the last one failed. Answers that arrive meanwhile
+ * are kept, so this cannot deadlock with the server. Errors: HEDDLE_NETWORK, HEDDLE_PROTOCOL, HEDDLE_DATABASE (the
+ * server refused the request and hung up before it had come to its end): receive() must not be called for this
+ * request (earlier ones in flight are lost too: their receive() tells); HEDDLE_INVALID (not sealed, or too many in
+ * flight). */
 HEDDLE_MUST_CHECK int heddle_bolt_send(struct heddle_bolt_connection *connection,
                                        const struct heddle_bolt_request *request, struct heddle_error *error);
 

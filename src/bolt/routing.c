@@ -1,7 +1,8 @@
 /* routing.c: which server of a cluster to use.
  *
- * A routing table lists addresses under the roles ROUTE, READ and WRITE. Where it names one server only, the one we are
- * connected to is it, whatever it calls itself: that is how a single server behind a tunnel or a container's port works.
+ * A routing table lists addresses under the roles ROUTE, READ and WRITE. Where it names one server only, the one
+ * we are connected to is it, whatever it calls itself: that is how a single server behind a tunnel or a
+ * container's port works.
  */
 #include "bolt/connection_parts.h"
 

@@ -1,7 +1,8 @@
 /* temporal.c: dates, times and durations as text.
  *
  * Days become a date by the civil-from-days computation of Howard Hinnant's "chrono-Compatible Low-Level Date
- * Algorithms": eras of 400 years, years that begin in March. Days are reduced by whole eras first, so every int64 works.
+ * Algorithms": eras of 400 years, years that begin in March. Days are reduced by whole eras first, so every int64
+ * works.
  */
 #include "bolt/temporal.h"
 

@@ -1,4 +1,5 @@
-/* tcp.h: plain TCP: resolving, connecting in time, and the wire over a socket. Used by wire.c's connect and by tls.c.
+/* tcp.h: plain TCP: resolving, connecting in time, and the wire over a socket. Used by wire.c's connect and by
+ * tls.c.
  *
  * Threads: a socket belongs to one wire; resolving is thread-safe.
  */
@@ -7,8 +8,8 @@
 
 #include "net/wire.h"
 
-/* Tries the addresses of uri->host in the resolver's order, `timeout_ms` for each. The socket is non-blocking, without
- * Nagle's delay, with keep-alive. Errors: HEDDLE_NETWORK naming host:port. */
+/* Tries the addresses of uri->host in the resolver's order, `timeout_ms` for each. The socket is non-blocking,
+ * without Nagle's delay, with keep-alive. Errors: HEDDLE_NETWORK naming host:port. */
 HEDDLE_MUST_CHECK int heddle_tcp_connect(const struct heddle_uri *uri, int timeout_ms, int *socket_out,
                                          struct heddle_error *error);
 

@@ -1,7 +1,7 @@
 /* tls.c: TLS with OpenSSL on a non-blocking socket.
  *
- * OpenSSL may need to write in order to read and the other way round (renegotiation, key updates), so each direction
- * remembers what it waits for and wait() polls for that.
+ * OpenSSL may need to write in order to read and the other way round (renegotiation, key updates), so each
+ * direction remembers what it waits for and wait() polls for that.
  */
 #include "net/tls.h"
 
@@ -44,8 +44,8 @@ struct tls_wire {
     char authorities[256]; /* for messages */
 };
 
-/* OpenSSL's own socket BIO calls write(), which raises SIGPIPE in the host program when the peer is gone. This one sends
- * with MSG_NOSIGNAL. */
+/* OpenSSL's own socket BIO calls write(), which raises SIGPIPE in the host program when the peer is gone. This one
+ * sends with MSG_NOSIGNAL. */
 static int bio_write(BIO *bio, const char *bytes, int length)
 {
     const struct tls_wire *wire = BIO_get_data(bio);

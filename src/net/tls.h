@@ -7,11 +7,11 @@
 
 #include "net/wire.h"
 
-/* Shakes hands with the peer and answers a wire that owns `socket`. The host name goes out as SNI and, unless the URI
- * says +ssc, must be in the certificate, whose chain must end at an authority from: `ca_file`, else SSL_CERT_FILE, else
- * the first of the distributions' usual bundles. Errors: HEDDLE_NETWORK (the message says what is wrong with the
- * certificate and which authorities were used), HEDDLE_INVALID (CA file unreadable), HEDDLE_OUT_OF_MEMORY; the socket
- * is then still the caller's. */
+/* Shakes hands with the peer and answers a wire that owns `socket`. The host name goes out as SNI and, unless the
+ * URI says +ssc, must be in the certificate, whose chain must end at an authority from: `ca_file`, else
+ * SSL_CERT_FILE, else the first of the distributions' usual bundles. Errors: HEDDLE_NETWORK (the message says what
+ * is wrong with the certificate and which authorities were used), HEDDLE_INVALID (CA file unreadable),
+ * HEDDLE_OUT_OF_MEMORY; the socket is then still the caller's. */
 HEDDLE_MUST_CHECK int heddle_tls_connect(int socket, const struct heddle_uri *uri, const char *ca_file,
                                          int timeout_ms, struct heddle_wire **wire_out,
                                          struct heddle_error *error);

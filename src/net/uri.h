@@ -4,8 +4,8 @@
  *   bolt+s://             TLS, certificate verified        neo4j+s://
  *   bolt+ssc://           TLS, any certificate accepted    neo4j+ssc://
  *
- * Schemes: https://neo4j.com/docs/operations-manual/current/ (the drivers' URI schemes). IPv6 hosts stand in brackets.
- * A user or password inside the URI is refused: it would end up in process lists and logs.
+ * Schemes: https://neo4j.com/docs/operations-manual/current/ (the drivers' URI schemes). IPv6 hosts stand in
+ * brackets. A user or password inside the URI is refused: it would end up in process lists and logs.
  *
  * Threads: pure functions.
  */
@@ -33,13 +33,13 @@ struct heddle_uri {
     char query[256]; /* what stands behind '?', "" if nothing: the routing context */
 };
 
-/* Parses `text`. Errors: HEDDLE_INVALID with what is wrong and the nearest right spelling; nothing of a password that
- * stands in the URI is repeated. */
+/* Parses `text`. Errors: HEDDLE_INVALID with what is wrong and the nearest right spelling; nothing of a password
+ * that stands in the URI is repeated. */
 HEDDLE_MUST_CHECK int heddle_uri_parse(const char *text, struct heddle_uri *uri_out,
                                        struct heddle_error *error);
 
-/* Parses "host", "host:port" or "[v6]:port", as routing tables hold them, into host and port of `uri` (the rest stays).
- * Errors: HEDDLE_INVALID. */
+/* Parses "host", "host:port" or "[v6]:port", as routing tables hold them, into host and port of `uri` (the rest
+ * stays). Errors: HEDDLE_INVALID. */
 HEDDLE_MUST_CHECK int heddle_uri_parse_address(const char *text, struct heddle_uri *uri,
                                                struct heddle_error *error);
 

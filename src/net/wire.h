@@ -46,8 +46,8 @@ struct heddle_wire_options {
 enum { HEDDLE_WIRE_CONNECT_TIMEOUT_MS = 30000 };
 
 /* Resolves the host, tries its addresses in turn, and does the TLS handshake where the URI asks for it.
- * Errors: HEDDLE_NETWORK (not resolved, refused, timed out, certificate: the message names host:port and the remedy;
- * action RETRY where trying later may help), HEDDLE_INVALID (CA file), HEDDLE_OUT_OF_MEMORY. */
+ * Errors: HEDDLE_NETWORK (not resolved, refused, timed out, certificate: the message names host:port and the
+ * remedy; action RETRY where trying later may help), HEDDLE_INVALID (CA file), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_wire_connect(const struct heddle_uri *uri,
                                           const struct heddle_wire_options *options,
                                           struct heddle_wire **wire_out, struct heddle_error *error);

@@ -72,28 +72,28 @@ class MainJob(unittest.TestCase):
         return self.cypher(f"MATCH {pattern} RETURN count(*) AS n")[0]["n"]
 
     def test_a_load_creates_what_its_receipt_says_and_a_second_one_meets_it(self):
-        self.job(5000)
+        self.job(2000)
         receipt, targets = self.load()
         self.assertEqual(receipt["status"], "OK")
-        self.assertEqual((targets["removal"]["created"], targets["removal"]["read"]), (5000, 5000))
-        self.assertEqual((targets["aircraft"]["created"], targets["aircraft"]["folded"]), (40, 4960))
-        self.assertEqual(targets["removed_from"]["created"], 5000)
-        self.assertEqual(self.count("(n:RemovalEvent)"), 5000)
+        self.assertEqual((targets["removal"]["created"], targets["removal"]["read"]), (2000, 2000))
+        self.assertEqual((targets["aircraft"]["created"], targets["aircraft"]["folded"]), (40, 1960))
+        self.assertEqual(targets["removed_from"]["created"], 2000)
+        self.assertEqual(self.count("(n:RemovalEvent)"), 2000)
         self.assertEqual(self.count("(n:Aircraft)"), 40)
         self.assertEqual(self.count("(n:Component)"), targets["component"]["created"])
-        self.assertEqual(self.count("(:RemovalEvent)-[:REMOVED_FROM]->(:Aircraft)"), 5000)
-        self.assertEqual(self.count("(:RemovalEvent)-[:OF_COMPONENT]->(:Component)"), 5000)
+        self.assertEqual(self.count("(:RemovalEvent)-[:REMOVED_FROM]->(:Aircraft)"), 2000)
+        self.assertEqual(self.count("(:RemovalEvent)-[:OF_COMPONENT]->(:Component)"), 2000)
         vectors = self.cypher("MATCH (n:RemovalEvent) WHERE n.embedding IS NOT NULL RETURN count(*) AS n, "
                               "min(size(n.embedding)) AS least, max(size(n.embedding)) AS most")[0]
         self.assertEqual((vectors["least"], vectors["most"]), (384, 384))
         self.assertEqual(vectors["n"], targets["removal"]["vectors"])
-        self.assertEqual(vectors["n"], 5000 - receipt["embedding"]["no_text"])
+        self.assertEqual(vectors["n"], 2000 - receipt["embedding"]["no_text"])
         self.assertTrue(receipt["verification"]["ok"])
         self.assertEqual(receipt["verification"]["index_state"], "ONLINE")
         self.assertGreaterEqual(receipt["verification"]["recall"], 0.9)
-        _, again = self.load()
+        _, again = self.load("--limit", 500)
         self.assertEqual([again[name]["created"] for name in TARGETS], [0] * 5)
-        self.assertEqual(self.count("(:RemovalEvent)-[:REMOVED_FROM]->(:Aircraft)"), 5000)
+        self.assertEqual(self.count("(:RemovalEvent)-[:REMOVED_FROM]->(:Aircraft)"), 2000)
 
     def test_properties_arrive_with_their_types(self):
         self.job(100)
@@ -106,7 +106,7 @@ class MainJob(unittest.TestCase):
         self.assertTrue(node["text_type"].startswith("STRING"))
 
     def test_both_targets_hold_the_same_rows_vectors_and_search_hits(self):
-        self.job(1000)
+        self.job(600)
         _, neo4j = self.load()
         _, duckdb = self.load("--to", "duckdb:graph.duckdb", "--checkpoint", "other")
         for name in TARGETS:
@@ -123,11 +123,11 @@ class MainJob(unittest.TestCase):
                              {hit["properties"]["removal_id"] for hit in hits[1]}, set())
 
     def test_bad_rows_are_rejected_with_reasons_and_the_rest_is_loaded(self):
-        self.job(1000, "--bad-rows", 12)
+        self.job(400, "--bad-rows", 12)
         receipt, targets = self.load("--reject-limit", "none", code=8)
         rejected = targets["removal"]["rejected"]
         self.assertGreater(rejected, 0)
-        self.assertEqual(self.count("(n:RemovalEvent)"), 1000 - rejected)
+        self.assertEqual(self.count("(n:RemovalEvent)"), 400 - rejected)
         lines = []
         folder = os.path.join(self.folder, receipt["rejects_folder"])
         for name in os.listdir(folder):
@@ -186,8 +186,8 @@ targets:
         written = self.count("(n:RemovalEvent)")
         self.assertTrue(0 < written < 20000, written)
 
-        receipt, targets = self.load("--limit", 4000)
-        self.assertEqual(targets["removal"]["read"], 4000)
+        receipt, targets = self.load("--limit", 1000)
+        self.assertEqual(targets["removal"]["read"], 1000)
         self.assertEqual(receipt["status"], "OK")
 
     def test_parameters_and_results_of_every_kind_pass_through_cypher(self):

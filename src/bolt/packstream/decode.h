@@ -1,7 +1,7 @@
 /* decode.h: PackStream values read from one complete, de-chunked message.
  *
- * Two readers over the same bytes: heddle_unpack_value() builds a tree (value.h) in an arena; the small functions step
- * through without building anything, which is all a writer needs for its SUCCESS and FAILURE maps.
+ * Two readers over the same bytes: heddle_unpack_value() builds a tree (value.h) in an arena; the small functions
+ * step through without building anything, which is all a writer needs for its SUCCESS and FAILURE maps.
  *
  * Nothing is trusted: every length is compared with the bytes that are left before anything is allocated, depth and
  * number of values are limited, the fields of known structures are checked, map keys must be texts. Texts are not

@@ -1,14 +1,14 @@
 /* decode_struct.c: from the fields of a structure to a node, a date, a vector …
  *
- * Each known structure has a pattern of field types; one that does not fit its pattern is a protocol error, an unknown
- * tag stays a structure. Fields: https://neo4j.com/docs/bolt/current/bolt/structure-semantics/
+ * Each known structure has a pattern of field types; one that does not fit its pattern is a protocol error, an
+ * unknown tag stays a structure. Fields: https://neo4j.com/docs/bolt/current/bolt/structure-semantics/
  */
 #include "bolt/packstream/decode_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* One letter a field: i integer, s text, f float, l list, m map, b bytes; '?' = from here on absent before Bolt 5. */
+/* One letter a field: i integer, s text, f float, l list, m map, b bytes; '?' = from here on absent in Bolt 4. */
 struct pattern {
     uint8_t tag;
     const char *fields;

@@ -1,7 +1,7 @@
 /* encode.c: PackStream into chunks, in place.
  *
- * A small value is never cut: where it does not fit into what is left of a chunk, the chunk ends early. Long runs of
- * bytes fill chunks to the brim. So nothing is ever moved, and the inner loops are plain stores.
+ * A small value is never cut: where it does not fit into what is left of a chunk, the chunk ends early. Long runs
+ * of bytes fill chunks to the brim. So nothing is ever moved, and the inner loops are plain stores.
  */
 #include "bolt/packstream/encode.h"
 

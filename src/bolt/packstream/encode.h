@@ -1,8 +1,8 @@
 /* encode.h: PackStream values written straight into a chunk-framed buffer.
  *
- * Format: https://neo4j.com/docs/bolt/current/packstream/ ; framing: …/bolt/message/#chunking (u16 length + bytes, at
- * most 65,535, then 00 00). The two bytes of a chunk's header are left free and filled in when the chunk is full or the
- * message ends, so a message is never copied from one buffer into another.
+ * Format: https://neo4j.com/docs/bolt/current/packstream/ ; framing: …/bolt/message/#chunking (u16 length + bytes,
+ * at most 65,535, then 00 00). The two bytes of a chunk's header are left free and filled in when the chunk is
+ * full or the message ends, so a message is never copied from one buffer into another.
  *
  *   struct heddle_pack pack;
  *   heddle_pack_init(&pack, &buffer, dialect);
@@ -67,16 +67,17 @@ void heddle_pack_list(struct heddle_pack *pack, uint32_t count);
 void heddle_pack_map(struct heddle_pack *pack, uint32_t count);
 void heddle_pack_struct(struct heddle_pack *pack, uint8_t tag, uint8_t fields);
 
-/* Temporal values. `days` since 1970-01-01; `seconds` since 1970-01-01T00:00 (of UTC, or of a wall clock for the local
- * one), nanoseconds 0 .. 999,999,999; offset in seconds east of UTC. A zoned one goes out in the dialect's form. */
+/* Temporal values. `days` since 1970-01-01; `seconds` since 1970-01-01T00:00 (of UTC, or of a wall clock for the
+ * local one), nanoseconds 0 .. 999,999,999; offset in seconds east of UTC. A zoned one goes out in the dialect's
+ * form. */
 void heddle_pack_date(struct heddle_pack *pack, int64_t days);
 void heddle_pack_local_time(struct heddle_pack *pack, int64_t nanoseconds_of_day);
 void heddle_pack_datetime(struct heddle_pack *pack, int64_t utc_seconds, int32_t nanoseconds,
                           int32_t offset_seconds);
 void heddle_pack_local_datetime(struct heddle_pack *pack, int64_t seconds, int32_t nanoseconds);
 
-/* `count` 32-bit floats as a VECTOR of inner type f32 where the dialect has it and 1 <= count <= 4,096, else as a list
- * of floats. NaN and infinities travel as they are. */
+/* `count` 32-bit floats as a VECTOR of inner type f32 where the dialect has it and 1 <= count <= 4,096, else as a
+ * list of floats. NaN and infinities travel as they are. */
 void heddle_pack_vector(struct heddle_pack *pack, const float *values, uint32_t count);
 
 /* The two forms by name. vector_native() needs 1 <= count <= HEDDLE_PACK_VECTOR_MAX. */
@@ -87,8 +88,8 @@ void heddle_pack_vector_list(struct heddle_pack *pack, const float *values, uint
  * date-time with offset 0, DATETIME as a local one, LIST, MAP and VECTOR with their items. */
 void heddle_pack_column_value(struct heddle_pack *pack, const struct heddle_column *column, size_t row);
 
-/* A list whose length is known only at the end: open() writes a five-byte header and answers its mark, close() fills in
- * the count. */
+/* A list whose length is known only at the end: open() writes a five-byte header and answers its mark, close()
+ * fills in the count. */
 struct heddle_pack_mark {
     size_t length;
     size_t chunk;

@@ -1,11 +1,11 @@
-/* kernel_fp32_vector.h: the fp32 kernel for a CPU with fused multiply-add, written once over a few vector primitives.
+/* kernel_vector.h: what the vector kernels share, written once over a few primitives of an instruction set.
  *
- * A source file defines the primitives for its instruction set, then includes this file, then fills its kernel table:
+ * A source file defines the primitives, then includes this file, then fills its kernel table:
  *   vector, V_FLOATS (floats in a vector), TILE_ROWS (rows of the register tile),
  *   v_load v_store v_all (broadcast) v_add v_sub v_mul v_fma (a x b + c) v_min v_max v_round (to nearest)
  *   v_scale (x times 2 to the whole-numbered n) v_sum v_largest (over the lanes).
  *
- * One micro-kernel does all the multiplying: a tile of TILE_ROWS x 2 vectors of results is kept in registers while it
+ * One micro-kernel does all the fp32 multiplying: a tile of TILE_ROWS x 2 vectors of results is kept in registers while it
  * runs down the common dimension; each step loads one row of b (two vectors) and broadcasts TILE_ROWS numbers of a.
  * For 16 + 16 floats that is 28 multiply-adds for 2 loads and 14 broadcasts, which the load ports carry. The dense
  * layers, query . key and weight . value are the same tile with other strides. Results go through a block that stays

@@ -225,7 +225,7 @@ static int properties_find(struct search *search, const struct heddle_search_opt
     return rows_ask(search, &sql, column_take, (void *)(uintptr_t)options, error);
 }
 
-/* A vector of length 0 has no direction: its cosine is not a number, and it is no hit. */
+/* A vector of length 0 has no direction, whatever DuckDB answers for its cosine: it is no hit. */
 static int statement_prepare(struct search *search, struct heddle_error *error)
 {
     struct heddle_buffer sql = {0};
@@ -243,7 +243,11 @@ static int statement_prepare(struct search *search, struct heddle_error *error)
     }
     heddle_buffer_append_text(&sql, " FROM main.");
     heddle_duck_quote_name(&sql, search->subject.label);
-    heddle_buffer_append_text(&sql, " WHERE isfinite(heddle_cosine) ORDER BY heddle_cosine DESC LIMIT $2");
+    heddle_buffer_append_text(&sql, " WHERE array_inner_product(");
+    heddle_duck_quote_name(&sql, search->subject.property);
+    heddle_buffer_append_text(&sql, ", ");
+    heddle_duck_quote_name(&sql, search->subject.property);
+    heddle_buffer_append_text(&sql, ") > 0 ORDER BY heddle_cosine DESC LIMIT $2");
     int status = heddle_buffer_check(&sql, error);
     if (status == HEDDLE_OK) {
         status = heddle_duck_prepare(search->connection, heddle_buffer_text(&sql), &search->statement, error);

@@ -215,6 +215,26 @@ static void a_connection_lost_before_commit_was_sent_is_safe_to_retry(void **sta
     finish();
 }
 
+static void a_server_that_hangs_up_in_the_middle_is_heard_out(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        LOGIN, "C: BEGIN",
+        "S: FAILURE {\"code\": \"Neo.ClientError.Request.Invalid\", \"message\": \"too long\"}", "S: CLOSE",
+        NULL};
+    struct heddle_error error = {0};
+    bolt_script_init(&script, 5, 4, lines);
+    script.piece = 30;
+    const struct heddle_bolt_options options = bolt_script_options(&script);
+    assert_int_equal(heddle_bolt_open(&options, &connection, NULL), HEDDLE_OK);
+    assert_int_equal(build(request, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_bolt_send(connection, request, &error), HEDDLE_DATABASE);
+    assert_string_equal(error.code, "Neo.ClientError.Request.Invalid");
+    assert_int_equal(error.action, HEDDLE_ACTION_FATAL);
+    assert_false(heddle_bolt_is_open(connection));
+    finish();
+}
+
 static void a_request_goes_to_a_reopened_connection_as_it_is(void **state)
 {
     (void)state;
@@ -393,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_connection_lost_at_any_answer_leaves_the_outcome_unknown),
         cmocka_unit_test(a_failure_before_the_loss_makes_the_outcome_known),
         cmocka_unit_test(a_connection_lost_before_commit_was_sent_is_safe_to_retry),
+        cmocka_unit_test(a_server_that_hangs_up_in_the_middle_is_heard_out),
         cmocka_unit_test(a_request_goes_to_a_reopened_connection_as_it_is),
         cmocka_unit_test(two_in_flight_are_answered_in_order),
         cmocka_unit_test(what_was_sent_behind_a_failure_was_ignored_and_may_go_again),

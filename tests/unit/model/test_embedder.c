@@ -364,6 +364,25 @@ static void kernels_and_precisions_that_are_not_there_are_refused(void **state)
             HEDDLE_INVALID, "not in bf16");
 }
 
+static void auto_is_fp32_but_a_kernel_asked_for_by_name_brings_its_own_precision(void **state)
+{
+    (void)state;
+    const char *const *kernels = heddle_embedder_kernel_names();
+    struct heddle_embedder *embedder = open_embedder(NULL);
+    assert_int_equal(heddle_embedder_precision(embedder), HEDDLE_PRECISION_FP32);
+    heddle_embedder_close(embedder);
+    for (size_t i = 0; kernels[i] != NULL; i++) {
+        if (heddle_embedder_kernel_runs(kernels[i])) {
+            const bool narrow = strstr(kernels[i], "bf16") != NULL;
+            embedder = open_embedder(kernels[i]);
+            assert_string_equal(heddle_embedder_kernel(embedder), kernels[i]);
+            assert_int_equal(heddle_embedder_precision(embedder),
+                             narrow ? HEDDLE_PRECISION_BF16 : HEDDLE_PRECISION_FP32);
+            heddle_embedder_close(embedder);
+        }
+    }
+}
+
 static void weights_that_are_missing_or_cut_short_are_named_with_the_remedy(void **state)
 {
     (void)state;
@@ -475,6 +494,7 @@ int main(void)
         cmocka_unit_test(half_and_bfloat_weights_give_nearly_the_same_vector),
         cmocka_unit_test(cls_pooling_and_no_normalize_are_honoured),
         cmocka_unit_test(kernels_and_precisions_that_are_not_there_are_refused),
+        cmocka_unit_test(auto_is_fp32_but_a_kernel_asked_for_by_name_brings_its_own_precision),
         cmocka_unit_test(weights_that_are_missing_or_cut_short_are_named_with_the_remedy),
         cmocka_unit_test(files_of_different_models_are_refused),
         cmocka_unit_test(a_directory_that_is_not_there_is_named),
