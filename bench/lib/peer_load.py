@@ -15,6 +15,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 BATCH = 5000
+EMBED_PART = 512  # texts between two lines of progress; encode() sorts within it
 CONSTRAINTS = (
     "CREATE CONSTRAINT removal_id IF NOT EXISTS FOR (n:RemovalEvent) REQUIRE n.removal_id IS UNIQUE",
     "CREATE CONSTRAINT aircraft_id IF NOT EXISTS FOR (n:Aircraft) REQUIRE n.aircraft_id IS UNIQUE",
@@ -37,6 +38,15 @@ STEPS = (
      UNWIND $rows AS r MATCH (a:RemovalEvent {removal_id: r.id}) MATCH (b:Component {component_id: r.component})
      MERGE (a)-[:OF_COMPONENT]->(b)""", ("id", "component")),
 )
+
+
+def named(statement, prefix):
+    """The same statement with labels, types and names of its own, so that two loads can share a database."""
+    for word in ("RemovalEvent", "Aircraft", "Component", "REMOVED_FROM", "OF_COMPONENT"):
+        statement = statement.replace(":" + word, f":{prefix}{word}")
+    for word in ("removal_id IF", "aircraft_id IF", "component_id IF", "removal_embedding IF"):
+        statement = statement.replace(word, prefix + word)
+    return statement
 
 
 def say(**fields):
@@ -94,8 +104,8 @@ def embed(arguments, rows, figures):
     figures["batch_size"] = best_batch(model, [row["reason"] for row in part])
     say(phase="embed", done=0, rows=len(part))
     with Phase(figures, "embed"):
-        for first in range(0, len(part), BATCH):
-            some = part[first:first + BATCH]
+        for first in range(0, len(part), EMBED_PART):
+            some = part[first:first + EMBED_PART]
             vectors = model.encode([row["reason"] for row in some], batch_size=figures["batch_size"],
                                    normalize_embeddings=True)
             for row, vector in zip(some, vectors):
@@ -143,19 +153,22 @@ def write(arguments, rows, figures):
         figures["parameter"], vector_type = vector_parameter(driver)
         figures["driver"] = neo4j.__version__
         for statement in CONSTRAINTS + ((INDEX,) if arguments.index == "before" else ()):
-            driver.execute_query(statement)
+            driver.execute_query(named(statement, arguments.prefix))
         with driver.session() as session, Phase(figures, "write"):
             for name, query, fields in STEPS:
-                for first in range(0, len(rows), BATCH):
-                    some = [row for row in rows[first:first + BATCH] if row[fields[-1]] is not None or fields[-1] == "embedding"]
-                    parameters = [as_parameter(row, fields, vector_type) for row in some]
+                query = named(query, arguments.prefix)
+                for first in range(0, len(rows), arguments.batch):
+                    some = rows[first:first + arguments.batch]
+                    parameters = [as_parameter(row, fields, vector_type) for row in some
+                                  if fields[-1] == "embedding" or row[fields[-1]] is not None]
                     session.execute_write(lambda tx: tx.run(query, rows=parameters).consume())
-                    say(phase="write", step=name, done=min(first + BATCH, len(rows)), rows=len(rows))
+                    say(phase="write", step=name, done=first + len(some), rows=len(rows))
         with Phase(figures, "index"):
-            driver.execute_query(INDEX)
+            driver.execute_query(named(INDEX, arguments.prefix))
             driver.execute_query("CALL db.awaitIndexes(3600)")
-        counts = driver.execute_query("MATCH (n) WITH count(n) AS nodes MATCH ()-[r]->() RETURN nodes, count(r) AS links")
-        figures["nodes"], figures["relationships"] = counts.records[0].values()
+        count = named("MATCH (:RemovalEvent)-[r]->() RETURN count(DISTINCT startNode(r)) AS nodes, count(r) AS links",
+                      arguments.prefix)
+        figures["linked_nodes"], figures["relationships"] = driver.execute_query(count).records[0].values()
 
 
 def main():
@@ -167,6 +180,8 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--embed-rows", type=int, default=0, help="embed so many rows, take the others' vectors from --vectors")
     parser.add_argument("--vectors", help="NPZ file with `ids` and `vectors`")
+    parser.add_argument("--batch", type=int, default=BATCH, help="rows of an UNWIND")
+    parser.add_argument("--prefix", default="", help="before every label, type and name")
     parser.add_argument("--index", choices=("before", "after"), default="after")
     arguments = parser.parse_args()
     figures = {"rows": 0}

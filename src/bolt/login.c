@@ -161,7 +161,12 @@ static int login_with(struct heddle_bolt_connection *connection, bool ask_route,
     struct heddle_handshake handshake = {0};
     heddle_handshake_offer(offer);
     HEDDLE_TRY(heddle_bolt_stream_send(&connection->stream, offer, sizeof offer, error));
-    if (heddle_bolt_stream_handshake(&connection->stream, &handshake, error) != HEDDLE_OK) {
+    const int shaken = heddle_bolt_stream_handshake(&connection->stream, &handshake, error);
+    if (shaken == HEDDLE_NETWORK) {
+        return heddle_error_prefix(error, "%s gave no Bolt answer; is this its Bolt port (usually 7687)?",
+                                   connection->address);
+    }
+    if (shaken != HEDDLE_OK) {
         return heddle_error_prefix(error, "%s", connection->address);
     }
     connection->version = handshake.version;

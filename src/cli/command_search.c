@@ -17,12 +17,20 @@ enum {
     VALUE_BYTES_MAX = 200, /* of a property on a terminal; --json gives all */
 };
 
-static int embed(const char *directory, const char *text, struct heddle_arena *arena, float **vector_out,
-                 uint32_t *dimensions_out, struct heddle_error *error)
+/* The precision that made the vectors in the graph, so that the question is asked in the same one. */
+static enum heddle_precision precision_of(const char *name)
+{
+    const bool bf16 = name != NULL && strcmp(name, heddle_precision_name(HEDDLE_PRECISION_BF16)) == 0;
+    return bf16 && heddle_embedder_kernel_runs("avx512_bf16") ? HEDDLE_PRECISION_BF16 : HEDDLE_PRECISION_AUTO;
+}
+
+static int embed(const char *directory, const char *precision, const char *text, struct heddle_arena *arena,
+                 float **vector_out, uint32_t *dimensions_out, struct heddle_error *error)
 {
     struct heddle_embedder *embedder = NULL;
     struct heddle_embedder_worker *worker = NULL;
-    const struct heddle_embedder_options options = {.kernel = getenv("HEDDLE_KERNEL")};
+    const struct heddle_embedder_options options = {.kernel = getenv("HEDDLE_KERNEL"),
+                                                    .precision = precision_of(precision)};
     int status = heddle_embedder_open(directory, &options, &embedder, error);
     if (status == HEDDLE_OK) {
         status = heddle_embedder_worker_create(embedder, &worker, error);
@@ -123,7 +131,8 @@ static int search(struct heddle_cli *cli, struct heddle_search *found, size_t k,
     HEDDLE_TRY(heddle_model_find(model, cli->arena, &directory, error));
     float *vector = NULL;
     uint32_t dimensions = 0;
-    HEDDLE_TRY(embed(directory, cli->positional[0], cli->arena, &vector, &dimensions, error));
+    HEDDLE_TRY(
+        embed(directory, subject.precision, cli->positional[0], cli->arena, &vector, &dimensions, error));
     struct heddle_search_result result = {0};
     HEDDLE_TRY(heddle_arena_create(0, &result.arena, error));
     const int status = heddle_search_query(found, vector, dimensions, k, &result, error);

@@ -14,6 +14,9 @@
 /* Text of a value that is no string: a list of numbers is the longest. */
 enum { VALUE_TEXT_MAX = 4096 };
 
+/* How a property is answered: lists and maps as JSON, which DuckDB writes. */
+enum shown { SHOWN_AS_NULL = 0, SHOWN_AS_IT_IS, SHOWN_AS_JSON };
+
 struct search {
     struct heddle_duck *duck;
     struct heddle_duck_connection *connection;
@@ -21,7 +24,7 @@ struct search {
     struct heddle_arena *arena;
     struct heddle_search_subject subject;
     const char **names; /* of the properties to answer */
-    bool *there;        /* the table has this column */
+    enum shown *shown;  /* how each is read */
     size_t name_count;
     bool all; /* no list was given: nulls are left out, as a node has no null properties */
 };
@@ -172,8 +175,8 @@ static int column_take(struct search *search, const struct heddle_batch *batch, 
     const struct heddle_search_options *options = context;
     if (search->all) {
         search->names = heddle_arena_calloc(search->arena, batch->rows, sizeof *search->names);
-        search->there = heddle_arena_calloc(search->arena, batch->rows, sizeof *search->there);
-        if (search->names == NULL || search->there == NULL) {
+        search->shown = heddle_arena_calloc(search->arena, batch->rows, sizeof *search->shown);
+        if (search->names == NULL || search->shown == NULL) {
             return heddle_error_out_of_memory(error);
         }
     }
@@ -181,14 +184,16 @@ static int column_take(struct search *search, const struct heddle_batch *batch, 
         size_t length = 0;
         size_t at = 0;
         const char *name = heddle_column_text(&batch->columns[0], i, &length);
+        const bool nested = ((const uint8_t *)batch->columns[1].values)[i] != 0;
+        const enum shown shown = nested ? SHOWN_AS_JSON : SHOWN_AS_IT_IS;
         if (!search->all) {
             if (is_wanted(options, name, length, &at)) {
-                search->there[at] = true;
+                search->shown[at] = shown;
             }
             continue;
         }
         search->names[search->name_count] = heddle_arena_copy_text(search->arena, name, length);
-        search->there[search->name_count] = true;
+        search->shown[search->name_count] = shown;
         if (search->names[search->name_count++] == NULL) {
             return heddle_error_out_of_memory(error);
         }
@@ -203,8 +208,8 @@ static int properties_find(struct search *search, const struct heddle_search_opt
     search->all = options->show_count == 0;
     if (!search->all) {
         search->names = heddle_arena_calloc(search->arena, options->show_count, sizeof *search->names);
-        search->there = heddle_arena_calloc(search->arena, options->show_count, sizeof *search->there);
-        if (search->names == NULL || search->there == NULL) {
+        search->shown = heddle_arena_calloc(search->arena, options->show_count, sizeof *search->shown);
+        if (search->names == NULL || search->shown == NULL) {
             return heddle_error_out_of_memory(error);
         }
         for (size_t i = 0; i < options->show_count; i++) {
@@ -217,7 +222,8 @@ static int properties_find(struct search *search, const struct heddle_search_opt
         search->name_count = options->show_count;
     }
     heddle_buffer_append_text(
-        &sql, "SELECT column_name FROM duckdb_columns() WHERE database_name = current_database() AND "
+        &sql, "SELECT column_name, data_type LIKE '%[]' OR data_type LIKE 'MAP(%' FROM duckdb_columns() "
+              "WHERE database_name = current_database() AND "
               "schema_name = 'main' AND column_name <> '" HEDDLE_DUCKDB_LABELS
               "' AND NOT regexp_full_match(data_type, 'FLOAT\\[[0-9]+\\]') AND table_name = ");
     heddle_duck_quote_text(&sql, search->subject.label);
@@ -235,11 +241,13 @@ static int statement_prepare(struct search *search, struct heddle_error *error)
                                 search->subject.dimensions);
     for (size_t i = 0; i < search->name_count; i++) {
         heddle_buffer_append_text(&sql, ", ");
-        if (search->there[i]) {
-            heddle_duck_quote_name(&sql, search->names[i]);
-        } else {
+        if (search->shown[i] == SHOWN_AS_NULL) {
             heddle_buffer_append_text(&sql, "NULL");
+            continue;
         }
+        heddle_buffer_append_text(&sql, search->shown[i] == SHOWN_AS_JSON ? "to_json(" : "(");
+        heddle_duck_quote_name(&sql, search->names[i]);
+        heddle_buffer_append_text(&sql, search->shown[i] == SHOWN_AS_JSON ? ")::VARCHAR" : ")");
     }
     heddle_buffer_append_text(&sql, " FROM main.");
     heddle_duck_quote_name(&sql, search->subject.label);
@@ -306,7 +314,7 @@ int heddle_duckdb_search_describe(void *self, struct heddle_search_subject *out,
     return HEDDLE_OK;
 }
 
-static int field_fill(struct heddle_arena *arena, const struct heddle_column *column, size_t row,
+static int field_fill(struct heddle_arena *arena, const struct heddle_column *column, size_t row, bool json,
                       struct heddle_search_field *field, struct heddle_error *error)
 {
     char scratch[VALUE_TEXT_MAX];
@@ -318,8 +326,8 @@ static int field_fill(struct heddle_arena *arena, const struct heddle_column *co
     } else {
         length = strlen(heddle_column_print(column, row, scratch, sizeof scratch));
     }
-    field->is_text = !null && column->type != HEDDLE_TYPE_INTEGER && column->type != HEDDLE_TYPE_FLOAT &&
-                     column->type != HEDDLE_TYPE_BOOLEAN;
+    field->is_text = !null && !json && column->type != HEDDLE_TYPE_INTEGER &&
+                     column->type != HEDDLE_TYPE_FLOAT && column->type != HEDDLE_TYPE_BOOLEAN;
     field->value = heddle_arena_copy_text(arena, text, length);
     return field->value != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
@@ -342,7 +350,7 @@ static int hit_fill(const struct search *search, const struct heddle_batch *batc
         if (field->name == NULL) {
             return heddle_error_out_of_memory(error);
         }
-        HEDDLE_TRY(field_fill(arena, column, row, field, error));
+        HEDDLE_TRY(field_fill(arena, column, row, search->shown[i] == SHOWN_AS_JSON, field, error));
     }
     return HEDDLE_OK;
 }

@@ -88,6 +88,20 @@ static void only_what_is_asked_for_is_shown_and_what_is_not_there_is_null(void *
                         "0.8536 removal_reason='north east' colour=null removal_id=2\n");
 }
 
+static void lists_and_maps_are_shown_as_json_and_the_other_types_as_text(void **state)
+{
+    (void)state;
+    const char *const show[5] = {"list", "pairs", "flag", "real", "day"};
+    const struct heddle_search_options options = {
+        .to = fixture.to, .label = "Typed", .show = show, .show_count = 5};
+    file_change(&fixture, "CREATE TABLE \"Typed\" AS SELECT [1, 0, 0, 0]::FLOAT[4] AS v, ['a\"b', 'c'] AS "
+                          "list, MAP {'k': 1} AS "
+                          "pairs, true AS flag, 1.5::DOUBLE AS real, DATE '2024-05-01' AS day");
+    assert_string_equal(
+        hits_of(&options, 1),
+        "1.0000 list=[\"a\\\"b\",\"c\"] pairs={\"k\":1} flag=true real=1.5 day='2024-05-01'\n");
+}
+
 static void the_subject_says_which_model_made_the_vectors(void **state)
 {
     (void)state;
@@ -189,6 +203,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_best_come_first_with_neo4js_scores, setup, teardown),
         cmocka_unit_test_setup_teardown(only_what_is_asked_for_is_shown_and_what_is_not_there_is_null, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(lists_and_maps_are_shown_as_json_and_the_other_types_as_text, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_subject_says_which_model_made_the_vectors, setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_whose_load_never_finished_can_be_searched, setup, teardown),
