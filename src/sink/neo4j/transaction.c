@@ -405,10 +405,10 @@ int heddle_transaction_write(struct heddle_writer *writer, const struct heddle_p
     struct attempt attempt = {.writer = writer, .plan = plan, .rows = rows, .count = count};
     struct heddle_error reason = {0};
     enum heddle_error_action action = HEDDLE_ACTION_FATAL;
-    const uint64_t start = heddle_clock_ns();
     if (writer->connection == NULL) {
         HEDDLE_TRY(heddle_transaction_connect(writer, error));
     }
+    const uint64_t start = heddle_clock_ns();
     HEDDLE_TRY(encode(&attempt, error));
     pthread_mutex_lock(&writer->load->lock);
     writer->load->progress.encode_ns += heddle_clock_ns() - start;
