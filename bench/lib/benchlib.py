@@ -82,6 +82,15 @@ def machine():
             "kernel": platform.release(), "load_before": round(os.getloadavg()[0], 2)}
 
 
+def environment_for(env):
+    """The environment of a process that must reach this server and no other: what a user has set for a database of their own
+    (NEO4J_*, HEDDLE_*) is left out."""
+    clean = {name: value for name, value in os.environ.items()
+             if not name.startswith(("NEO4J_", "HEDDLE_")) or name in ("HEDDLE_JAVA", "HEDDLE_DUCKDB")}
+    clean.update(env)
+    return clean
+
+
 def make_table(rows, seed=SEED, form="parquet"):
     """A table of generated removals, made once for a number of rows."""
     WORK.mkdir(parents=True, exist_ok=True)
@@ -138,6 +147,14 @@ class Server:
     def cpu(self):
         """CPU seconds of the server so far."""
         return process_cpu(self.pid)
+
+    def empty(self):
+        """Takes away what a load of the demo's job wrote: for the quick run, where both sides share a server."""
+        statements = ["MATCH (n) DETACH DELETE n", "DROP INDEX removal_embedding IF EXISTS"]
+        statements += [f"DROP CONSTRAINT {name} IF EXISTS" for name in ("removal_id", "aircraft_id", "component_id", "heddle_load_id")]
+        for statement in statements:
+            subprocess.run([str(HEDDLE), "cypher", statement, "--to", self.env["NEO4J_URI"], "--quiet"], check=True,
+                           stdout=subprocess.DEVNULL, env=environment_for(self.env))
 
     def remove(self):
         self.call("remove", check=False)

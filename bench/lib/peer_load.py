@@ -94,6 +94,7 @@ def best_batch(model, texts):
 
 
 def embed(arguments, rows, figures):
+    say(phase="start", step="loading the model")
     from sentence_transformers import SentenceTransformer
     import torch
     torch.set_num_threads(arguments.threads)
@@ -163,6 +164,7 @@ def write(arguments, rows, figures):
                                   if fields[-1] == "embedding" or row[fields[-1]] is not None]
                     session.execute_write(lambda tx: tx.run(query, rows=parameters).consume())
                     say(phase="write", step=name, done=first + len(some), rows=len(rows))
+        say(phase="start", step="indexing")
         with Phase(figures, "index"):
             driver.execute_query(named(INDEX, arguments.prefix))
             driver.execute_query("CALL db.awaitIndexes(3600)")
@@ -185,6 +187,7 @@ def main():
     parser.add_argument("--index", choices=("before", "after"), default="after")
     arguments = parser.parse_args()
     figures = {"rows": 0}
+    say(phase="start", step="reading the table")
     with Phase(figures, "read"):
         rows = read_table(arguments.table)
     figures["rows"] = len(rows)

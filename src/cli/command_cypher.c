@@ -174,8 +174,11 @@ int heddle_command_cypher(struct heddle_cli *cli)
     const char *password = NULL;
     int status = heddle_options_password(&cli->options, &password, &error);
     if (status == HEDDLE_OK) {
-        status = heddle_neo4j_open(to, cli->options.values[HEDDLE_OPTION_USERNAME].text, password,
-                                   cli->options.values[HEDDLE_OPTION_DATABASE].text, &neo4j, &error);
+        const char *token = heddle_options_bearer_token(&cli->options);
+        status =
+            heddle_neo4j_open(to, token != NULL ? NULL : cli->options.values[HEDDLE_OPTION_USERNAME].text,
+                              token != NULL ? token : password,
+                              cli->options.values[HEDDLE_OPTION_DATABASE].text, &neo4j, &error);
     }
     if (status == HEDDLE_OK) {
         status = run_query(cli, neo4j, parameters, &error);

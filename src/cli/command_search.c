@@ -170,6 +170,7 @@ int heddle_command_search(struct heddle_cli *cli)
         .to = to,
         .username = cli->options.values[HEDDLE_OPTION_USERNAME].text,
         .password = password,
+        .bearer_token = heddle_options_bearer_token(&cli->options),
         .database = cli->options.values[HEDDLE_OPTION_DATABASE].text,
         .ca_file = cli->options.values[HEDDLE_OPTION_CA_FILE].text,
         .index = heddle_cli_flag_value(cli, "index"),

@@ -64,6 +64,7 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
         .to = heddle_options_uri(run->options),
         .username = heddle_run_text(run, HEDDLE_OPTION_USERNAME),
         .password = password,
+        .bearer_token = heddle_options_bearer_token(run->options),
         .database = heddle_run_text(run, HEDDLE_OPTION_DATABASE),
         .ca_file = heddle_run_text(run, HEDDLE_OPTION_CA_FILE),
         .targets = run->plan->targets,

@@ -101,6 +101,7 @@ static int set_scope(struct heddle_options *options, const struct scope *scope, 
         HEDDLE_TRY(set_option(options, scope, &heddle_option_table()[i], error));
     }
     HEDDLE_TRY(keep(options, scope, "NEO4J_PASSWORD", &options->password, error));
+    HEDDLE_TRY(keep(options, scope, "NEO4J_BEARER_TOKEN", &options->bearer_token, error));
     HEDDLE_TRY(keep(options, scope, "NEO4J_PROTOCOL", &options->protocol, error));
     HEDDLE_TRY(keep(options, scope, "NEO4J_HOST", &options->host, error));
     if (options->host.text != NULL) {

@@ -160,6 +160,9 @@ void heddle_options_explain(const struct heddle_options *options, struct heddle_
         const char *origin = from_pair ? "NEO4J_PROTOCOL and NEO4J_HOST" : value->origin_name;
         heddle_buffer_append_format(out, "  (%s)\n", origin);
     }
+    if (options->bearer_token.text != NULL) {
+        heddle_buffer_append_format(out, "%-14s (set)  (NEO4J_BEARER_TOKEN)\n", "bearer token");
+    }
     heddle_buffer_append_format(out, "%-14s %s", "password",
                                 options->password.text != NULL ? "(set)  (NEO4J_PASSWORD)\n" : "(not set)\n");
 }

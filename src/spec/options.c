@@ -114,3 +114,8 @@ int heddle_options_password(const struct heddle_options *options, const char **p
     *password_out = options->password.text;
     return HEDDLE_OK;
 }
+
+const char *heddle_options_bearer_token(const struct heddle_options *options)
+{
+    return options->bearer_token.text;
+}

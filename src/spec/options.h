@@ -96,10 +96,11 @@ struct heddle_options_private {
 struct heddle_options {
     struct heddle_arena *arena;
     struct heddle_option_value values[HEDDLE_OPTION_COUNT];
-    struct heddle_options_private password; /* never printed: read it with heddle_options_password() */
-    struct heddle_options_private protocol; /* NEO4J_PROTOCOL */
-    struct heddle_options_private host;     /* NEO4J_HOST */
-    const char *pair_uri;                   /* protocol://host, or NULL; read it with heddle_options_uri() */
+    struct heddle_options_private password;     /* never printed: read it with heddle_options_password() */
+    struct heddle_options_private bearer_token; /* NEO4J_BEARER_TOKEN; never printed */
+    struct heddle_options_private protocol;     /* NEO4J_PROTOCOL */
+    struct heddle_options_private host;         /* NEO4J_HOST */
+    const char *pair_uri; /* protocol://host, or NULL; read it with heddle_options_uri() */
 };
 
 /* The table, HEDDLE_OPTION_COUNT rows in order of id. Static memory. */
@@ -146,6 +147,8 @@ HEDDLE_MUST_CHECK int heddle_options_set_job(struct heddle_options *options, con
  * (unreadable password file: names it). */
 HEDDLE_MUST_CHECK int heddle_options_password(const struct heddle_options *options, const char **password_out,
                                               struct heddle_error *error);
+/* A token to log in with instead of user and password (single sign-on): NEO4J_BEARER_TOKEN, or NULL. */
+const char *heddle_options_bearer_token(const struct heddle_options *options);
 const char *heddle_options_uri(const struct heddle_options *options);
 
 /* The word for an origin: "default", "job file", "env file", "environment", "flag". Static memory. */
