@@ -460,10 +460,6 @@ static void every_failed_allocation_is_reported_and_nothing_leaks(void **state)
 static void a_bearer_token_comes_from_the_environment_and_is_never_shown(void **state)
 {
     (void)state;
-    struct heddle_arena *arena = NULL;
-    struct heddle_options options;
-    assert_int_equal(heddle_arena_create(0, &arena, NULL), HEDDLE_OK);
-    heddle_options_init(&options, arena);
     assert_null(heddle_options_bearer_token(&options));
     char variable[] = "NEO4J_BEARER_TOKEN=abc.def", common[] = "BATCH_SIZE=77";
     char *environment[] = {variable, common, NULL};
@@ -476,7 +472,6 @@ static void a_bearer_token_comes_from_the_environment_and_is_never_shown(void **
     assert_non_null(strstr(heddle_buffer_text(&text), "bearer token"));
     assert_null(strstr(heddle_buffer_text(&text), "abc.def"));
     heddle_buffer_free(&text);
-    heddle_arena_destroy(arena);
 }
 
 int main(void)
@@ -503,7 +498,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(the_docs_hold_the_table_as_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(explaining_shows_origins_and_no_secret, setup, teardown),
-        cmocka_unit_test(a_bearer_token_comes_from_the_environment_and_is_never_shown),
+        cmocka_unit_test_setup_teardown(a_bearer_token_comes_from_the_environment_and_is_never_shown, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(every_failed_allocation_is_reported_and_nothing_leaks, setup,
                                         teardown),
     };
