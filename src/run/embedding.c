@@ -11,6 +11,7 @@ struct heddle_embedding_thread {
     const struct heddle_embedding_slot *slots;
     size_t slot_count;
     struct heddle_embedder_worker **workers;
+    uint64_t remembered; /* texts whose vector came from a cache */
 };
 
 int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots, size_t slot_count,
@@ -52,35 +53,95 @@ static struct heddle_embed_text *texts_of(struct heddle_arena *arena, const stru
     return texts;
 }
 
-static int embed_column(struct heddle_embedder_worker *worker, const struct heddle_embedder *embedder,
-                        struct heddle_batch *batch, const struct heddle_column *text,
-                        struct heddle_column *out, struct heddle_error *error)
+/* The rows of a batch that the encoder has to see, packed together. */
+struct pending {
+    struct heddle_embed_text *texts;
+    size_t *rows;
+    float *vectors;
+    struct heddle_embed_status *fates;
+    size_t count;
+};
+
+/* Takes what the cache knows and lists the rest. */
+static int recall(struct heddle_embedding_thread *thread, const struct heddle_embedding_slot *slot,
+                  struct heddle_batch *batch, const struct heddle_embed_text *texts, float *vectors,
+                  struct pending *pending, struct heddle_error *error)
 {
-    const size_t width = heddle_embedder_dimensions(embedder);
-    const struct heddle_embed_text *texts = texts_of(batch->arena, text);
-    struct heddle_embed_status *fates = heddle_arena_calloc(batch->arena, batch->rows, sizeof *fates);
-    float *vectors = heddle_arena_alloc(batch->arena, batch->rows * width * sizeof *vectors);
-    uint8_t *valid = heddle_arena_alloc(batch->arena, batch->rows / 8 + 1);
-    if (texts == NULL || fates == NULL || vectors == NULL || valid == NULL) {
+    const size_t width = heddle_embedder_dimensions(slot->embedder);
+    pending->texts = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->texts);
+    pending->rows = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->rows);
+    if (pending->texts == NULL || pending->rows == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    HEDDLE_TRY(heddle_embedder_embed(worker, texts, batch->rows, vectors, fates, error));
-    memset(valid, 0xff, batch->rows / 8 + 1);
     for (size_t row = 0; row < batch->rows; row++) {
-        if (fates[row].result == HEDDLE_EMBED_NOT_UTF8) {
+        if (slot->cache != NULL && texts[row].text != NULL &&
+            heddle_text_cache_find(slot->cache, texts[row].text, texts[row].length, vectors + row * width)) {
+            thread->remembered++;
+        } else {
+            pending->texts[pending->count] = texts[row];
+            pending->rows[pending->count++] = row;
+        }
+    }
+    return HEDDLE_OK;
+}
+
+/* Puts what the encoder made into its rows, and into the cache. */
+static int put_back(const struct heddle_embedding_slot *slot, const struct heddle_batch *batch,
+                    const struct pending *pending, float *vectors, uint8_t *valid, struct heddle_error *error)
+{
+    const size_t width = heddle_embedder_dimensions(slot->embedder);
+    for (size_t i = 0; i < pending->count; i++) {
+        const struct heddle_embed_status *fate = &pending->fates[i];
+        const float *vector = pending->vectors + i * width;
+        const size_t row = pending->rows[i];
+        if (fate->result == HEDDLE_EMBED_NOT_UTF8) {
             return heddle_error_set(error, HEDDLE_MODEL, "the text in %s, row %llu, is not UTF-8",
                                     batch->file, (unsigned long long)(batch->first_row + row));
         }
-        if (fates[row].no_text) {
+        memcpy(vectors + row * width, vector, width * sizeof *vector);
+        if (fate->no_text) {
             set_null(valid, row);
+        } else if (slot->cache != NULL &&
+                   !fate->truncated) { /* so that truncated texts are counted each time */
+            heddle_text_cache_keep(slot->cache, pending->texts[i].text, pending->texts[i].length, vector);
         }
     }
+    return HEDDLE_OK;
+}
+
+static int embed_column(struct heddle_embedding_thread *thread, size_t slot_index, struct heddle_batch *batch,
+                        const struct heddle_column *text, struct heddle_column *out,
+                        struct heddle_error *error)
+{
+    const struct heddle_embedding_slot *slot = &thread->slots[slot_index];
+    const size_t width = heddle_embedder_dimensions(slot->embedder);
+    const struct heddle_embed_text *texts = texts_of(batch->arena, text);
+    float *vectors = heddle_arena_alloc(batch->arena, batch->rows * width * sizeof *vectors);
+    uint8_t *valid = heddle_arena_alloc(batch->arena, batch->rows / 8 + 1);
+    if (texts == NULL || vectors == NULL || valid == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    memset(valid, 0xff, batch->rows / 8 + 1);
+    struct pending pending = {0};
+    HEDDLE_TRY(recall(thread, slot, batch, texts, vectors, &pending, error));
+    pending.fates = heddle_arena_calloc(batch->arena, pending.count, sizeof *pending.fates);
+    pending.vectors = heddle_malloc(pending.count * width * sizeof *pending.vectors);
+    int status =
+        pending.fates == NULL || pending.vectors == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    if (status == HEDDLE_OK) {
+        status = heddle_embedder_embed(thread->workers[slot_index], pending.texts, pending.count,
+                                       pending.vectors, pending.fates, error);
+    }
+    if (status == HEDDLE_OK) {
+        status = put_back(slot, batch, &pending, vectors, valid, error);
+    }
+    free(pending.vectors);
     *out = (struct heddle_column){.type = HEDDLE_TYPE_VECTOR,
                                   .length = batch->rows,
                                   .valid = valid,
                                   .values = vectors,
                                   .width = (uint32_t)width};
-    return HEDDLE_OK;
+    return status;
 }
 
 int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_batch *batch,
@@ -95,8 +156,7 @@ int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_b
         const uint8_t *bad = NULL;
         HEDDLE_TRY(heddle_column_convert(batch->arena, &batch->columns[thread->slots[i].plan->column],
                                          HEDDLE_TYPE_STRING, HEDDLE_TYPE_NULL, &text, &bad, error));
-        HEDDLE_TRY(
-            embed_column(thread->workers[i], thread->slots[i].embedder, batch, &text, &vectors[i], error));
+        HEDDLE_TRY(embed_column(thread, i, batch, &text, &vectors[i], error));
     }
     batch->vectors = vectors;
     batch->vector_count = thread->slot_count;
@@ -106,6 +166,8 @@ int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_b
 void heddle_embedding_statistics(const struct heddle_embedding_thread *thread,
                                  struct heddle_embed_statistics *total)
 {
+    total->texts += thread->remembered;
+    total->texts_folded += thread->remembered;
     for (size_t i = 0; i < thread->slot_count; i++) {
         struct heddle_embed_statistics one = {0};
         heddle_embedder_worker_statistics(thread->workers[i], &one);

@@ -5,11 +5,13 @@
 #include "column/batch.h"
 #include "model/model.h"
 #include "run/plan.h"
+#include "run/text_cache.h"
 
 /* One text column of a source and the model that reads it. */
 struct heddle_embedding_slot {
     const struct heddle_plan_slot *plan;
     struct heddle_embedder *embedder; /* borrowed; slots of one model share it */
+    struct heddle_text_cache *cache;  /* borrowed; or NULL: every text is embedded */
 };
 
 /* The workspaces of one thread: one worker a slot. */

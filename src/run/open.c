@@ -13,7 +13,7 @@
 enum {
     BATCH_ROWS_PLAIN = 2048, /* what DuckDB hands over at once */
     /* Embedding takes milliseconds a row: short batches spread evenly over threads and reach the sink early. */
-    BATCH_ROWS_EMBEDDED = 512,
+    BATCH_ROWS_EMBEDDED = 256,
 };
 
 int64_t heddle_run_number(const struct heddle_run *run, enum heddle_option_id id)
@@ -76,12 +76,12 @@ static int precision_of(const struct heddle_run *run, enum heddle_precision *out
                                            "precision '%s' is not built into this version", text);
 }
 
-static int open_model(struct heddle_run *run, const char *name, struct heddle_embedder **embedder_out,
+static int open_model(struct heddle_run *run, const char *name, const struct heddle_run_model **model_out,
                       struct heddle_error *error)
 {
     for (size_t i = 0; i < run->model_count; i++) {
         if (strcmp(run->models[i].name, name) == 0) {
-            *embedder_out = run->models[i].embedder;
+            *model_out = &run->models[i];
             return HEDDLE_OK;
         }
     }
@@ -90,9 +90,12 @@ static int open_model(struct heddle_run *run, const char *name, struct heddle_em
     HEDDLE_TRY(heddle_model_find(place == NULL ? name : place, run->arena, &directory, error));
     struct heddle_embedder_options options = {.kernel = getenv("HEDDLE_KERNEL")};
     HEDDLE_TRY(precision_of(run, &options.precision, error));
-    HEDDLE_TRY(heddle_embedder_open(directory, &options, embedder_out, error));
-    run->models[run->model_count++] = (struct heddle_run_model){name, *embedder_out};
-    return HEDDLE_OK;
+    struct heddle_run_model *model = &run->models[run->model_count];
+    HEDDLE_TRY(heddle_embedder_open(directory, &options, &model->embedder, error));
+    model->name = name;
+    run->model_count++;
+    *model_out = model;
+    return heddle_text_cache_create(heddle_embedder_dimensions(model->embedder), &model->cache, error);
 }
 
 static int open_models(struct heddle_run *run, struct heddle_error *error)
@@ -115,7 +118,10 @@ static int open_models(struct heddle_run *run, struct heddle_error *error)
         for (size_t j = 0; j < planned->slot_count; j++) {
             struct heddle_embedding_slot *slot = &run->sources[i].slots[j];
             slot->plan = &planned->slots[j];
-            HEDDLE_TRY(open_model(run, planned->slots[j].model, &slot->embedder, error));
+            const struct heddle_run_model *model = NULL;
+            HEDDLE_TRY(open_model(run, planned->slots[j].model, &model, error));
+            slot->embedder = model->embedder;
+            slot->cache = model->cache;
             HEDDLE_TRY(heddle_plan_set_dimensions(
                 run->plan, i, j, (uint32_t)heddle_embedder_dimensions(slot->embedder), error));
         }
@@ -226,6 +232,7 @@ void heddle_run_close(struct heddle_run *run)
         heddle_source_close(run->sources[i].opened);
     }
     for (size_t i = 0; i < run->model_count; i++) {
+        heddle_text_cache_destroy(run->models[i].cache);
         heddle_embedder_close(run->models[i].embedder);
     }
     heddle_rejects_close(run->rejects);

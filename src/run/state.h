@@ -12,6 +12,7 @@
 struct heddle_run_model {
     const char *name; /* as the job names it */
     struct heddle_embedder *embedder;
+    struct heddle_text_cache *cache;
 };
 
 struct heddle_run_source {

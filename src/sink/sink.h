@@ -98,7 +98,7 @@ struct heddle_sink_progress {
     uint64_t bytes_sent;
     uint64_t wait_ns; /* time that writers waited for the database, summed */
     uint64_t encode_ns;
-    size_t writers;    /* in use now */
+    size_t writers;    /* the most that were at work at once */
     size_t batch_rows; /* largest transaction so far */
 };
 

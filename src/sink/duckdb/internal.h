@@ -42,7 +42,7 @@ struct heddle_duckdb_state {
     struct heddle_duck_statement *statements[HEDDLE_DUCKDB_DO_COUNT];
     bool ready; /* table made, statements prepared */
     struct heddle_target_counts counts;
-    uint64_t samples; /* transactions offered to the sample */
+    uint64_t samples; /* rows offered to the sample */
 };
 
 struct heddle_duckdb_sink {
@@ -128,7 +128,7 @@ HEDDLE_MUST_CHECK int heddle_duckdb_finish(void *self, uint64_t *index_ns_out, s
 HEDDLE_MUST_CHECK int heddle_duckdb_sample_prepare(struct heddle_duckdb_sink *sink, size_t index,
                                                    struct heddle_error *error);
 
-/* Notes the key of one row that was just written; every row of the load has about the same chance to be kept. */
+/* Offers some of the rows that were just written to the sample of their keys. */
 HEDDLE_MUST_CHECK int heddle_duckdb_sample(struct heddle_duckdb_sink *sink,
                                            const struct heddle_duckdb_staged *staged,
                                            struct heddle_error *error);

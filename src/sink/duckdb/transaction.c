@@ -77,12 +77,22 @@ static int stage_purge(struct attempt *attempt, struct heddle_error *error)
     return status;
 }
 
+/* The first row that the staged row stands for. */
+static uint32_t row_of(const struct heddle_duckdb_staged *staged, size_t ordinal)
+{
+    size_t i = 0;
+    while (staged->winner[i] != ordinal) {
+        i++;
+    }
+    return staged->ready->rows[staged->first + i];
+}
+
 /* Rejects the rows that one batch of the naming query answers: ordinal and, for ends, no_start and no_end. */
 static int batch_reject(struct attempt *attempt, const struct heddle_batch *batch, struct heddle_error *error)
 {
     const struct heddle_target *target = &attempt->sink->options.targets[attempt->index];
     const struct heddle_target *targets = attempt->sink->options.targets;
-    char reason[256];
+    char reason[400];
     for (size_t i = 0; i < batch->rows; i++) {
         const size_t ordinal = (size_t)heddle_column_integer(&batch->columns[0], i);
         if (target->kind == HEDDLE_TARGET_NODE && (ordinal < attempt->low || ordinal >= attempt->high)) {
@@ -96,15 +106,11 @@ static int batch_reject(struct attempt *attempt, const struct heddle_batch *batc
         }
         const bool no_start = ((const uint8_t *)batch->columns[1].values)[i] != 0;
         const bool no_end = ((const uint8_t *)batch->columns[2].values)[i] != 0;
-        const char *start = targets[target->start.node].labels[0];
-        const char *end = targets[target->end.node].labels[0];
-        if (no_start && no_end) {
-            snprintf(reason, sizeof reason, "neither the start node (%s) nor the end node (%s) is there",
-                     start, end);
-        } else {
-            snprintf(reason, sizeof reason, "the %s node (%s) is not there", no_start ? "start" : "end",
-                     no_start ? start : end);
-        }
+        char key[HEDDLE_ROWS_KEY_TEXT_MAX];
+        snprintf(reason, sizeof reason, "there is no %s%s%s%s%s for %s", no_start ? "start node " : "",
+                 no_start ? targets[target->start.node].labels[0] : "", no_start && no_end ? " and no " : "",
+                 no_end ? "end node " : "", no_end ? targets[target->end.node].labels[0] : "",
+                 heddle_rows_key_text(attempt->staged->ready, row_of(attempt->staged, ordinal), key));
         HEDDLE_TRY(staged_reject(attempt, ordinal, HEDDLE_STAGE_MATCH, "END_MISSING", reason, error));
     }
     return HEDDLE_OK;

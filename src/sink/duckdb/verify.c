@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "sink/duckdb/internal.h"
 
+/* Rows of a transaction that are offered to the sample: few, since each is a statement. */
+enum { PICKS = 8 };
+
 static const struct heddle_duckdb_table *road_table(const struct heddle_duckdb_sink *sink, size_t index)
 {
     return &sink->layout.tables[sink->layout.roads[index].table];
@@ -56,27 +59,13 @@ int heddle_duckdb_sample_prepare(struct heddle_duckdb_sink *sink, size_t index, 
     return execute(sink, &sql, error);
 }
 
-/* Algorithm R (Vitter 1985) over transactions: the n-th replaces a slot with probability samples/n. */
-int heddle_duckdb_sample(struct heddle_duckdb_sink *sink, const struct heddle_duckdb_staged *staged,
-                         struct heddle_error *error)
+/* Notes the staged row `ordinal` in `slot`, in place of what stands there. */
+static int slot_set(struct heddle_duckdb_sink *sink, size_t index, uint64_t slot, size_t ordinal,
+                    struct heddle_error *error)
 {
-    const size_t index = staged->ready->target_index;
     const struct heddle_duckdb_road *road = &sink->layout.roads[index];
-    struct heddle_duckdb_state *state = &sink->states[index];
-    size_t ordinal = (size_t)heddle_random_below(&sink->random, staged->staged);
-    while (ordinal < staged->staged && staged->gone[ordinal]) {
-        ordinal++;
-    }
-    if (road->key_count == 0 || ordinal == staged->staged) {
-        return HEDDLE_OK;
-    }
-    const uint64_t nth = state->samples++;
-    const uint64_t slot = nth < HEDDLE_DUCKDB_SAMPLES ? nth : heddle_random_below(&sink->random, nth + 1);
-    if (slot >= HEDDLE_DUCKDB_SAMPLES) {
-        return HEDDLE_OK;
-    }
     struct heddle_buffer sql = {0};
-    if (slot != nth) {
+    if (sink->states[index].samples > HEDDLE_DUCKDB_SAMPLES) {
         heddle_buffer_append_format(
             &sql, "DELETE FROM temp.main.heddle_sample_%zu WHERE slot = %" PRIu64 "; ", index, slot);
     }
@@ -86,6 +75,34 @@ int heddle_duckdb_sample(struct heddle_duckdb_sink *sink, const struct heddle_du
     }
     heddle_buffer_append_format(&sql, " FROM temp.main.%s WHERE ordinal = %zu", road->stage, ordinal);
     return execute(sink, &sql, error);
+}
+
+/* Algorithm R (Vitter 1985) over rows picked at random, a few of each transaction: the n-th pick replaces a slot with
+ * probability samples/n. */
+int heddle_duckdb_sample(struct heddle_duckdb_sink *sink, const struct heddle_duckdb_staged *staged,
+                         struct heddle_error *error)
+{
+    const size_t index = staged->ready->target_index;
+    struct heddle_duckdb_state *state = &sink->states[index];
+    const size_t picks = staged->staged < PICKS ? staged->staged : PICKS;
+    if (sink->layout.roads[index].key_count == 0) {
+        return HEDDLE_OK;
+    }
+    for (size_t i = 0; i < picks; i++) {
+        /* One pick from each of `picks` equal parts, so that no row is picked twice. */
+        const size_t low = i * staged->staged / picks;
+        const size_t high = (i + 1) * staged->staged / picks;
+        const size_t ordinal = low + (size_t)heddle_random_below(&sink->random, high - low);
+        if (staged->gone[ordinal]) {
+            continue;
+        }
+        const uint64_t nth = state->samples++;
+        const uint64_t slot = nth < HEDDLE_DUCKDB_SAMPLES ? nth : heddle_random_below(&sink->random, nth + 1);
+        if (slot < HEDDLE_DUCKDB_SAMPLES) {
+            HEDDLE_TRY(slot_set(sink, index, slot, ordinal, error));
+        }
+    }
+    return HEDDLE_OK;
 }
 
 /* FROM heddle_sample_0 s WHERE [NOT] EXISTS (FROM "T" t WHERE t."k" = s.k0 …) */

@@ -152,7 +152,6 @@ static void neo4j_progress(void *self, struct heddle_sink_progress *out)
     struct heddle_load *load = self;
     pthread_mutex_lock(&load->lock);
     *out = load->progress;
-    out->writers = heddle_scheduler_in_flight(load->scheduler);
     pthread_mutex_unlock(&load->lock);
 }
 

@@ -87,7 +87,8 @@ static int writer_work(struct heddle_writer *writer, struct heddle_error *error)
         struct heddle_schedule_work *work = NULL;
         HEDDLE_TRY(take_work(load, &work, error));
         pthread_mutex_lock(&load->lock);
-        load->progress.writers = heddle_scheduler_in_flight(load->scheduler);
+        const size_t at_work = heddle_scheduler_in_flight(load->scheduler);
+        load->progress.writers = at_work > load->progress.writers ? at_work : load->progress.writers;
         pthread_mutex_unlock(&load->lock);
         const int status =
             heddle_transaction_write(writer, &load->plans[work->stream], work->rows, work->count, error);
