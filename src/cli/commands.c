@@ -81,8 +81,10 @@ const struct heddle_command heddle_commands[] = {
      "things.\n",
      INIT_FLAGS, NULL, 1, 1, heddle_command_init},
     {"model", "model info [NAME]", "tell about an embedding model",
-     "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2).\n", NULL, NULL, 1, 2,
-     heddle_command_model},
+     "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2). The kernel is the best "
+     "that this\n"
+     "CPU runs; HEDDLE_KERNEL=NAME in the environment forces one (`heddle version` lists them).\n",
+     NULL, NULL, 1, 2, heddle_command_model},
     {"explain", "explain [CODE]", "tell more about an exit code or the code of a reject", "", NULL, NULL, 0,
      1, heddle_command_explain},
     {"version", "version", "print the version and what it is built with", "", NULL, NULL, 0, 0,
