@@ -17,7 +17,8 @@ HEDDLE = ROOT / "build" / "release" / "bin" / "heddle"
 MODEL = DEPS / "models" / "all-MiniLM-L6-v2"
 WORK = ROOT / "build" / "bench"
 VENV = DEPS / "venv-bench"
-PACKAGES = ROOT / "bench" / "lib" / "packages.txt"
+LIB = ROOT / "bench" / "lib"
+PACKAGES = LIB / "packages.txt"
 SEED = 7
 JOB = ROOT / "examples" / "removals.yaml"
 JOB_TABLE = "build/demo/removals.parquet"
@@ -151,7 +152,8 @@ class Server:
     def empty(self):
         """Takes away what a load of the demo's job wrote: for the quick run, where both sides share a server."""
         statements = ["MATCH (n) DETACH DELETE n", "DROP INDEX removal_embedding IF EXISTS"]
-        statements += [f"DROP CONSTRAINT {name} IF EXISTS" for name in ("removal_id", "aircraft_id", "component_id", "heddle_load_id")]
+        names = ("removal_id", "aircraft_id", "component_id", "heddle_load_id")
+        statements += [f"DROP CONSTRAINT {name} IF EXISTS" for name in names]
         for statement in statements:
             subprocess.run([str(HEDDLE), "cypher", statement, "--to", self.env["NEO4J_URI"], "--quiet"], check=True,
                            stdout=subprocess.DEVNULL, env=environment_for(self.env))
