@@ -30,25 +30,31 @@ int heddle_receipt_check(const struct heddle_receipt *receipt, struct heddle_err
     return HEDDLE_OK;
 }
 
-static void print_targets(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+/* The lines of a receipt start with a name each, in one column. */
+static int name_width(const struct heddle_receipt *receipt)
 {
-    int widest = 0;
+    size_t widest = strlen("embedding");
     for (size_t i = 0; i < receipt->target_count; i++) {
-        const int width = (int)strlen(receipt->targets[i].name);
+        const size_t width = strlen(receipt->targets[i].name);
         widest = width > widest ? width : widest;
     }
+    return (int)widest;
+}
+
+static void print_targets(const struct heddle_receipt *receipt, int width, struct heddle_buffer *out)
+{
     for (size_t i = 0; i < receipt->target_count; i++) {
         const struct heddle_target_counts *counts = &receipt->targets[i].counts;
         char read[32], created[32], matched[32], folded[32], rejected[32];
         heddle_buffer_append_format(
-            out, "  %-*s  %s = %s created + %s matched + %s folded + %s rejected\n", widest,
+            out, "  %-*s  %s = %s created + %s matched + %s folded + %s rejected\n", width,
             receipt->targets[i].name, heddle_text_grouped(counts->read, read),
             heddle_text_grouped(counts->created, created), heddle_text_grouped(counts->matched, matched),
             heddle_text_grouped(counts->folded, folded), heddle_text_grouped(counts->rejected, rejected));
     }
 }
 
-static void print_embedding(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+static void print_embedding(const struct heddle_receipt *receipt, int width, struct heddle_buffer *out)
 {
     if (receipt->model[0] == '\0') {
         return;
@@ -58,55 +64,55 @@ static void print_embedding(const struct heddle_receipt *receipt, struct heddle_
         vectors += receipt->targets[i].counts.vectors;
     }
     char written[32], without[32], truncated[32], embedded[32], folded[32], tokens[32];
-    heddle_buffer_append_format(out, "  vectors     %s written, %s rows without text, %s texts truncated\n",
-                                heddle_text_grouped(vectors, written),
+    heddle_buffer_append_format(out, "  %-*s  %s written, %s rows without text, %s texts truncated\n", width,
+                                "vectors", heddle_text_grouped(vectors, written),
                                 heddle_text_grouped(receipt->embedded.no_text, without),
                                 heddle_text_grouped(receipt->embedded.truncated, truncated));
     heddle_buffer_append_format(
-        out, "  embedding   %s texts (%s tokens), %s more equal to one of them; %s, %s, %s\n",
+        out, "  %-*s  %s texts (%s tokens), %s more equal to one of them; %s, %s, %s\n", width, "embedding",
         heddle_text_grouped(receipt->embedded.texts_embedded, embedded),
         heddle_text_grouped(receipt->embedded.tokens, tokens),
         heddle_text_grouped(receipt->embedded.texts_folded, folded), receipt->model, receipt->precision,
         receipt->kernel);
 }
 
-static void print_times(const struct heddle_receipt *receipt, struct heddle_buffer *out)
+static void print_times(const struct heddle_receipt *receipt, int width, struct heddle_buffer *out)
 {
     const double rate = receipt->total.wall > 0 ? (double)receipt->rows_read / receipt->total.wall : 0;
     char rows[32], per_second[32];
-    heddle_buffer_append_format(out,
-                                "  time        %.1f s for %s rows: %s rows/s; CPU %.1f s, at most %.0f MB\n",
-                                receipt->total.wall, heddle_text_grouped(receipt->rows_read, rows),
+    heddle_buffer_append_format(out, "  %-*s  %.1f s for %s rows: %s rows/s; CPU %.1f s, at most %.0f MB\n",
+                                width, "time", receipt->total.wall,
+                                heddle_text_grouped(receipt->rows_read, rows),
                                 heddle_text_grouped((uint64_t)rate, per_second), receipt->total.cpu,
                                 (double)receipt->rss_bytes_max / 1e6);
-    heddle_buffer_append_format(
-        out,
-        "              read %.2f s, embed %.2f s (%.1f s CPU), write %.2f s, index %.2f s, "
-        "verify %.2f s\n",
-        receipt->read.wall, receipt->embed.wall, receipt->embed.cpu, receipt->write.wall, receipt->index.wall,
-        receipt->verify.wall);
+    heddle_buffer_append_format(out,
+                                "  %-*s  read %.2f s, embed %.2f s (%.1f s CPU), write %.2f s, index %.2f s, "
+                                "verify %.2f s\n",
+                                width, "", receipt->read.wall, receipt->embed.wall, receipt->embed.cpu,
+                                receipt->write.wall, receipt->index.wall, receipt->verify.wall);
 }
 
 void heddle_receipt_print(const struct heddle_receipt *receipt, struct heddle_buffer *out)
 {
     heddle_buffer_append_format(out, "loaded %s into %s\n", receipt->job, receipt->to);
-    print_targets(receipt, out);
-    print_embedding(receipt, out);
+    const int width = name_width(receipt);
+    print_targets(receipt, width, out);
+    print_embedding(receipt, width, out);
     char transactions[32], retries[32];
     heddle_buffer_append_format(
         out,
-        "  written     %s transactions, %s retries, %.1f MB, %zu writers, at most %zu rows a "
+        "  %-*s  %s transactions, %s retries, %.1f MB, %zu writers, at most %zu rows a "
         "transaction\n",
-        heddle_text_grouped(receipt->sink.transactions, transactions),
+        width, "written", heddle_text_grouped(receipt->sink.transactions, transactions),
         heddle_text_grouped(receipt->sink.retries, retries), (double)receipt->sink.bytes_sent / 1e6,
         receipt->sink.writers, receipt->sink.batch_rows);
-    print_times(receipt, out);
+    print_times(receipt, width, out);
     if (receipt->verified) {
-        heddle_buffer_append_format(out, "  verified    %s\n", receipt->verification.summary);
+        heddle_buffer_append_format(out, "  %-*s  %s\n", width, "verified", receipt->verification.summary);
     }
     if (receipt->rejected > 0) {
         char rejected[32];
-        heddle_buffer_append_format(out, "  rejects     %s records, with reasons, below %s\n",
+        heddle_buffer_append_format(out, "  %-*s  %s records, with reasons, below %s\n", width, "rejects",
                                     heddle_text_grouped(receipt->rejected, rejected),
                                     receipt->rejects_folder);
     }
