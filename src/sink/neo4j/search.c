@@ -9,6 +9,11 @@
 #include "sink/neo4j/ability.h"
 #include "sink/neo4j/ask.h"
 
+enum {
+    SEARCH_OVERSAMPLING = 10, /* neighbours asked of the index for each hit wanted */
+    SEARCH_NEIGHBOURS_MIN = 100,
+};
+
 struct neo4j_search {
     const struct heddle_search_options *options;
     struct heddle_bolt_connection *connection;
@@ -256,13 +261,22 @@ static int put_hit(const struct heddle_bolt_result *result, size_t record, struc
 static int query_text(const struct neo4j_search *search, struct heddle_buffer *text)
 {
     heddle_cypher_prefix(text, &search->ability.dialect);
-    heddle_buffer_append_text(
-        text, "CALL db.index.vector.queryNodes($index, $k, $vector) YIELD node, score RETURN score, ");
+    heddle_buffer_append_text(text,
+                              "CALL db.index.vector.queryNodes($index, $asked, $vector) YIELD node, score "
+                              "WITH node, score ORDER BY score DESC LIMIT $k RETURN score, ");
     heddle_buffer_append_text(text, search->options->show_count > 0
                                         ? "[p IN $show | [p, node[p]]]"
                                         : "[p IN keys(node) WHERE p <> $property | [p, node[p]]]");
     heddle_buffer_append_text(text, " ORDER BY score DESC");
     return heddle_buffer_check(text, NULL);
+}
+
+/* The index is approximate: asked for exactly k it may pass over one of them (seen at k = 5 among 600 nodes on 5.26). Asked for
+ * more it looks further, and the best k of those are the hits. */
+static size_t neighbours_to_ask_for(size_t k)
+{
+    const size_t more = k * SEARCH_OVERSAMPLING;
+    return more < SEARCH_NEIGHBOURS_MIN ? SEARCH_NEIGHBOURS_MIN : more;
 }
 
 int heddle_neo4j_search_query(void *self, const float *vector, uint32_t dimensions, size_t k,
@@ -279,6 +293,7 @@ int heddle_neo4j_search_query(void *self, const float *vector, uint32_t dimensio
     const struct heddle_ask_parameter parameters[] = {
         {.name = "index", .text = search->subject.index},
         {.name = "k", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)k},
+        {.name = "asked", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)neighbours_to_ask_for(k)},
         {.name = "vector", .kind = HEDDLE_ASK_VECTOR, .vector = vector, .count = dimensions},
         {.name = "property", .text = search->subject.property},
         {.name = "show",
