@@ -1,6 +1,7 @@
 /* command_generate.c: `heddle generate removals`: the seeded table as a file. */
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -90,7 +91,15 @@ int heddle_command_generate(struct heddle_cli *cli)
     }
     const char *path = heddle_cli_flag_value(cli, "o");
     if (path == NULL) {
-        return heddle_cli_usage(cli, "say which file to write: -o PATH");
+        const char *format = heddle_cli_flag_value(cli, "format");
+        path = heddle_arena_format(cli->arena, "removals.%s", format == NULL ? "parquet" : format);
+        if (path == NULL) {
+            return HEDDLE_EXIT_INTERNAL;
+        }
+        if (access(path, F_OK) == 0) {
+            return heddle_cli_usage(cli, "%s is already there, and is kept: name another file with -o PATH",
+                                    path);
+        }
     }
     struct heddle_error error = {0};
     uint64_t written = 0;

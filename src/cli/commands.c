@@ -38,7 +38,7 @@ static const struct heddle_cli_flag GENERATE_FLAGS[] = {
     {"seed", "N", "the same seed gives the same rows on every machine (7)"},
     {"format", "F", "parquet, csv or jsonl; told from the file's name where not given"},
     {"bad-rows", "N", "plant this many rows that cannot be loaded, for tests (0)"},
-    {"o", "PATH", "the file to write"},
+    {"o", "PATH", "the file to write (removals.FORMAT)"},
     {NULL, NULL, NULL},
 };
 static const struct heddle_cli_flag CYPHER_FLAGS[] = {
@@ -73,7 +73,7 @@ const struct heddle_command heddle_commands[] = {
     {"cypher", "cypher QUERY [--param K=V]", "run one statement and print what it answers",
      "Example: heddle cypher 'MATCH (n:Aircraft {aircraft_id: $id}) RETURN n' --param id=N482HD\n",
      CYPHER_FLAGS, CONNECTION, 1, 1, heddle_command_cypher},
-    {"generate", "generate removals --rows N -o PATH", "write a table of made-up component removals",
+    {"generate", "generate removals [--rows N] [-o PATH]", "write a table of made-up component removals",
      "Columns: :ID(RemovalEvent), RMV_REA_TX, RMV_TRK_NO, component_id, aircraft_id, removal_date.\n",
      GENERATE_FLAGS, NULL, 1, 1, heddle_command_generate},
     {"init", "init FILE", "write a commented job file for a table",
