@@ -165,6 +165,11 @@ int heddle_command_cypher(struct heddle_cli *cli)
     if (to == NULL) {
         return heddle_cli_usage(cli, "no database given: use --to URI, --env-file FILE, or set NEO4J_URI");
     }
+    /* The easy API looks for authorities where everybody does; this is one of the places. */
+    const char *ca_file = cli->options.values[HEDDLE_OPTION_CA_FILE].text;
+    if (ca_file != NULL && ca_file[0] != '\0' && setenv("SSL_CERT_FILE", ca_file, 1) != 0) {
+        return HEDDLE_EXIT_INTERNAL;
+    }
     char *parameters = parameters_text(cli);
     if (parameters == NULL) {
         return HEDDLE_EXIT_USAGE;

@@ -46,6 +46,16 @@ class Connection(unittest.TestCase):
         self.assertEqual(done.returncode, 5)
         self.assertRegex(done.stderr, r"--ca-file|SSL_CERT_FILE|\+ssc")
 
+    def test_tls_with_the_servers_own_certificate_trusted_answers(self):
+        done = cypher("RETURN 1 AS one", f"bolt+s://127.0.0.1:{self.port}", "--ca-file",
+                      os.path.join(HOME, "certificates", "bolt", "public.crt"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_file_of_authorities_that_is_not_there_is_named(self):
+        done = cypher("RETURN 1 AS one", f"bolt+s://127.0.0.1:{self.port}", "--ca-file", "no-such.pem")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("no-such.pem", done.stderr)
+
     def test_a_statement_that_is_wrong_brings_the_servers_own_code(self):
         done = cypher("RETRUN 1", f"bolt://{self.address}")
         self.assertEqual(done.returncode, 5)
@@ -71,5 +81,6 @@ if __name__ == "__main__":
     if not os.path.exists(sys.argv[2]):
         print(f"skipped: there is no server ({sys.argv[2]} is missing): scripts/neo4j could not start one")
         sys.exit(77)
+    HOME = os.path.dirname(os.path.abspath(sys.argv[2]))
     SETTINGS = settings_of(sys.argv[2])
     unittest.main(argv=sys.argv[:1] + sys.argv[3:], verbosity=2)
