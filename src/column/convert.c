@@ -42,7 +42,7 @@ static unsigned sources_of(enum heddle_type type)
     return 0;
 }
 
-static bool can_convert(enum heddle_type from, enum heddle_type to)
+bool heddle_column_can_convert(enum heddle_type from, enum heddle_type to)
 {
     return from == to || from == HEDDLE_TYPE_NULL || (sources_of(to) & BIT(from)) != 0;
 }
@@ -411,7 +411,7 @@ int heddle_column_convert(struct heddle_arena *arena, const struct heddle_column
                           const uint8_t **bad_out, struct heddle_error *error)
 {
     *bad_out = NULL;
-    if (!can_convert(column->type, type)) {
+    if (!heddle_column_can_convert(column->type, type)) {
         return refuse(column->type, type, error);
     }
     const bool is_list = type == HEDDLE_TYPE_LIST && column->type == HEDDLE_TYPE_LIST;

@@ -10,6 +10,10 @@
 
 #include "column/batch.h"
 
+/* True where some value of type `from` can become a value of type `to`: what heddle_column_convert() asks first, and what can
+ * be known before any row is read. */
+bool heddle_column_can_convert(enum heddle_type from, enum heddle_type to);
+
 /* Converts `column` to `type` (LIST: to a list of `item_type`).
  * On success *out is a column in `arena` (or shares the input's memory where nothing had to change), with
  * out->length == column->length, and *bad_out a bitmap (bit set = the value could not be converted; such rows are null

@@ -136,6 +136,8 @@ static int open_sources(struct heddle_run *run, struct heddle_error *error)
         const size_t source = run->plan->passes[i].source;
         if (run->sources[source].opened == NULL) {
             HEDDLE_TRY(heddle_run_open_source(run, source, error));
+            const struct heddle_schema *schema = heddle_source_schema(run->sources[source].opened);
+            HEDDLE_TRY(heddle_plan_check_types(run->plan, source, schema, error));
         }
     }
     return HEDDLE_OK;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "column/convert.h"
 #include "run/plan_targets.h"
 
 /* Cycles are refused when the job is read, so levels settle; this only bounds a mistake of ours. */
@@ -158,6 +159,49 @@ int heddle_plan_set_dimensions(struct heddle_plan *plan, size_t source, size_t s
                     plan->sources[source].slots[slot].model, dimensions, item->name, target->name,
                     item->dimensions);
             }
+        }
+    }
+    return HEDDLE_OK;
+}
+
+static int check_columns(const struct heddle_plan *plan, const struct heddle_target *target,
+                         const struct heddle_target_property *properties, size_t count,
+                         const struct heddle_schema *schema, struct heddle_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const enum heddle_type from = schema->fields[properties[i].column].type;
+        if (properties[i].typed && !heddle_column_can_convert(from, properties[i].type)) {
+            return heddle_error_set(
+                error, HEDDLE_JOB,
+                "%s: target '%s' wants property '%s' as %s, but column '%s' holds %s values, which "
+                "never become one: change target_property_type",
+                plan->job->path, target->name, properties[i].name, heddle_type_name(properties[i].type),
+                properties[i].field, heddle_type_name(from));
+        }
+    }
+    return HEDDLE_OK;
+}
+
+int heddle_plan_check_types(const struct heddle_plan *plan, size_t source, const struct heddle_schema *schema,
+                            struct heddle_error *error)
+{
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const struct heddle_target *target = &plan->targets[i];
+        if (target->source == source) {
+            HEDDLE_TRY(
+                check_columns(plan, target, target->properties, target->property_count, schema, error));
+            HEDDLE_TRY(
+                check_columns(plan, target, target->start.keys, target->start.key_count, schema, error));
+            HEDDLE_TRY(check_columns(plan, target, target->end.keys, target->end.key_count, schema, error));
+        }
+    }
+    for (size_t i = 0; i < plan->sources[source].slot_count; i++) {
+        const struct heddle_plan_slot *slot = &plan->sources[source].slots[i];
+        const enum heddle_type from = schema->fields[slot->column].type;
+        if (!heddle_column_can_convert(from, HEDDLE_TYPE_STRING)) {
+            return heddle_error_set(error, HEDDLE_JOB,
+                                    "%s: column '%s' holds %s values and cannot be embedded as text",
+                                    plan->job->path, slot->field, heddle_type_name(from));
         }
     }
     return HEDDLE_OK;

@@ -58,6 +58,11 @@ HEDDLE_MUST_CHECK int heddle_plan_create(const struct heddle_job *job, struct he
 HEDDLE_MUST_CHECK int heddle_plan_set_dimensions(struct heddle_plan *plan, size_t source, size_t slot,
                                                  uint32_t dimensions, struct heddle_error *error);
 
+/* Checks, now that the source is open, that each of its columns can become what the targets ask of it. `schema` is in the order
+ * of the source's projection. Errors: HEDDLE_JOB (target, property, column and both types named). */
+HEDDLE_MUST_CHECK int heddle_plan_check_types(const struct heddle_plan *plan, size_t source,
+                                              const struct heddle_schema *schema, struct heddle_error *error);
+
 void heddle_plan_destroy(struct heddle_plan *plan); /* NULL is a no-op */
 
 #endif
