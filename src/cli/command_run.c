@@ -56,7 +56,7 @@ static void watch(const struct heddle_cli *cli, struct loading *loading, const s
 {
     const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     const int every = cli->terminal ? SHOW_TERMINAL_MS : SHOW_PLAIN_MS;
-    int since_shown = 0;
+    int since_shown = cli->terminal ? every : 0; /* a person sees at once that something happens */
     int signals = 0;
     while (!atomic_load(&loading->done)) {
         const int got = sigtimedwait(set, NULL, &tick);
