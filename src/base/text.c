@@ -105,6 +105,21 @@ const char *heddle_text_nearest(const char *name, const char *const *candidates,
     return nearest;
 }
 
+void heddle_text_base64(const void *bytes, size_t length, char *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *in = bytes;
+    for (size_t i = 0; i < length; i += 3, out += 4) {
+        const size_t left = length - i;
+        const uint32_t three = (uint32_t)in[i] << 16 | (left > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
+                               (left > 2 ? (uint32_t)in[i + 2] : 0);
+        out[0] = digits[three >> 18];
+        out[1] = digits[three >> 12 & 63];
+        out[2] = left > 1 ? digits[three >> 6 & 63] : '=';
+        out[3] = left > 2 ? digits[three & 63] : '=';
+    }
+}
+
 char *heddle_text_grouped(uint64_t value, char out[static 32])
 {
     char digits[24];

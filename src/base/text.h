@@ -18,6 +18,16 @@ size_t heddle_text_distance(const char *a, const char *b);
 /* The candidate nearest to `name` (distance at most a third of its length, at least 1), or NULL: for "did you mean". */
 const char *heddle_text_nearest(const char *name, const char *const *candidates, size_t count);
 
+/* Characters that `length` bytes take in base64. */
+static inline size_t heddle_text_base64_length(size_t length)
+{
+    return (length + 2) / 3 * 4;
+}
+
+/* Writes `length` bytes in base64 (RFC 4648 section 4, padded): heddle_text_base64_length(length) characters to `out`, no
+ * NUL behind them. */
+void heddle_text_base64(const void *bytes, size_t length, char *out);
+
 /* Writes `value` with thousands separators ("12,345") into `out` (at least 32 bytes) and answers `out`. */
 char *heddle_text_grouped(uint64_t value, char out[static 32]);
 

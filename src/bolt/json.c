@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "bolt/temporal.h"
 
 static json_t *json_text(struct heddle_value_text text)
@@ -60,22 +61,12 @@ static json_t *json_map(struct heddle_value_map map)
 /* RFC 4648 section 4. */
 static json_t *json_base64(struct heddle_value_bytes bytes)
 {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const size_t length = (bytes.length + 2) / 3 * 4;
-    char *text = heddle_malloc(length + 1);
+    const size_t length = heddle_text_base64_length(bytes.length);
+    char *text = heddle_malloc(length);
     if (text == NULL) {
         return NULL;
     }
-    for (size_t i = 0, at = 0; i < bytes.length; i += 3, at += 4) {
-        const size_t left = bytes.length - i;
-        const uint32_t group = (uint32_t)bytes.bytes[i] << 16 |
-                               (left > 1 ? (uint32_t)bytes.bytes[i + 1] << 8 : 0) |
-                               (left > 2 ? bytes.bytes[i + 2] : 0);
-        text[at] = letters[group >> 18];
-        text[at + 1] = letters[group >> 12 & 63];
-        text[at + 2] = left > 1 ? letters[group >> 6 & 63] : '=';
-        text[at + 3] = left > 2 ? letters[group & 63] : '=';
-    }
+    heddle_text_base64(bytes.bytes, bytes.length, text);
     json_t *value = json_stringn(text, length);
     free(text);
     return value;

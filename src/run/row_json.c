@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "column/convert.h"
 
 enum { PRINTED_MAX = 128 }; /* the longest printed scalar is a date-time with zone, 40 characters */
@@ -22,23 +23,12 @@ static json_t *float_json(double value)
 
 static json_t *base64_json(const uint8_t *bytes, size_t length)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const size_t size = (length + 2) / 3 * 4;
-    char *text = heddle_malloc(size + 1);
+    const size_t size = heddle_text_base64_length(length);
+    char *text = heddle_malloc(size);
     if (text == NULL) {
         return NULL;
     }
-    char *at = text;
-    for (size_t i = 0; i < length; i += 3) {
-        const size_t left = length - i;
-        const uint32_t word = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                              (left > 2 ? (uint32_t)bytes[i + 2] : 0);
-        at[0] = digits[word >> 18];
-        at[1] = digits[word >> 12 & 63];
-        at[2] = left > 1 ? digits[word >> 6 & 63] : '=';
-        at[3] = left > 2 ? digits[word & 63] : '=';
-        at += 4;
-    }
+    heddle_text_base64(bytes, length, text);
     json_t *json = json_stringn(text, size);
     free(text);
     return json;

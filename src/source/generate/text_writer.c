@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "column/scalar.h"
 
 static void json_text_write(struct heddle_buffer *out, const char *text, size_t length)
@@ -30,17 +31,13 @@ static void json_text_write(struct heddle_buffer *out, const char *text, size_t 
     heddle_buffer_append_byte(out, '"');
 }
 
-static void base64_write(struct heddle_buffer *out, const char *text, size_t length)
+static void base64_write(struct heddle_buffer *out, const char *bytes, size_t length)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const unsigned char *bytes = (const unsigned char *)text;
-    for (size_t i = 0; i < length; i += 3) {
-        const size_t left = length - i;
-        const uint32_t three = (uint32_t)bytes[i] << 16 | (left > 1 ? (uint32_t)bytes[i + 1] << 8 : 0) |
-                               (left > 2 ? (uint32_t)bytes[i + 2] : 0);
-        const char four[4] = {digits[three >> 18], digits[three >> 12 & 63],
-                              left > 1 ? digits[three >> 6 & 63] : '=', left > 2 ? digits[three & 63] : '='};
-        heddle_buffer_append(out, four, sizeof four);
+    const size_t size = heddle_text_base64_length(length);
+    uint8_t *end = heddle_buffer_reserve(out, size);
+    if (end != NULL) {
+        heddle_text_base64(bytes, length, (char *)end);
+        out->length += size;
     }
 }
 

@@ -63,6 +63,27 @@ static void numbers_are_grouped_by_thousands(void **state)
     assert_string_equal(heddle_text_grouped(UINT64_MAX, out), "18,446,744,073,709,551,615");
 }
 
+static void base64_is_that_of_the_standard(void **state)
+{
+    (void)state;
+    /* The test vectors of RFC 4648 section 10, and the two digits that differ between alphabets. */
+    const char *vectors[][2] = {{"", ""},
+                                {"f", "Zg=="},
+                                {"fo", "Zm8="},
+                                {"foo", "Zm9v"},
+                                {"foob", "Zm9vYg=="},
+                                {"fooba", "Zm9vYmE="},
+                                {"foobar", "Zm9vYmFy"},
+                                {"\xfb\xff", "+/8="}};
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        char out[16] = "";
+        const size_t length = strlen(vectors[i][0]);
+        heddle_text_base64(vectors[i][0], length, out);
+        assert_int_equal(heddle_text_base64_length(length), strlen(vectors[i][1]));
+        assert_string_equal(out, vectors[i][1]);
+    }
+}
+
 static void every_byte_and_the_length_and_the_seed_change_the_hash(void **state)
 {
     (void)state;
@@ -148,6 +169,7 @@ int main(void)
         cmocka_unit_test(a_cut_never_splits_a_code_point),
         cmocka_unit_test(a_misspelt_name_finds_its_neighbour_and_a_strange_one_none),
         cmocka_unit_test(numbers_are_grouped_by_thousands),
+        cmocka_unit_test(base64_is_that_of_the_standard),
         cmocka_unit_test(every_byte_and_the_length_and_the_seed_change_the_hash),
         cmocka_unit_test(a_bounded_random_number_stays_in_its_bounds_and_reaches_them),
         cmocka_unit_test(a_buffer_that_could_not_grow_says_so_once_at_the_end),
