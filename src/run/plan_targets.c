@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "spec/options.h"
 
 /* Which column type a property type of the job asks for; HEDDLE_TYPE_NULL = none that this version writes. */
 static const enum heddle_type COLUMN_TYPE[] = {
@@ -161,21 +161,23 @@ static const char *extension(const struct heddle_job_target *base, const char *n
     return NULL;
 }
 
+/* A setting that the option table allows on a target, read as the table reads it everywhere (units, bounds); *out stays
+ * where the target does not set it or says auto. */
 static int number_extension(const struct heddle_plan *plan, const struct heddle_job_target *base,
-                            const char *name, size_t maximum, size_t *out, struct heddle_error *error)
+                            enum heddle_option_id id, size_t *out, struct heddle_error *error)
 {
-    const char *text = extension(base, name);
-    if (text == NULL) {
+    const struct heddle_option *option = &heddle_option_table()[id];
+    const char *text = extension(base, option->name);
+    if (text == NULL || strcmp(text, "auto") == 0) {
         return HEDDLE_OK;
     }
-    char *end = NULL;
-    const unsigned long long value = strtoull(text, &end, 10);
-    if (end == text || *end != '\0' || value == 0 || value > maximum) {
-        return heddle_error_set(error, HEDDLE_JOB,
-                                "%s: target '%s': %s is '%s', but must be a number from 1 to %zu",
-                                plan->job->path, base->name, name, text, maximum);
+    struct heddle_option_value value = {0};
+    struct heddle_error reason = {0};
+    if (heddle_option_parse(option, option->name, text, &value, &reason) != HEDDLE_OK) {
+        return heddle_error_set(error, HEDDLE_JOB, "%s: target '%s': %s", plan->job->path, base->name,
+                                reason.message);
     }
-    *out = (size_t)value;
+    *out = (size_t)value.number;
     return HEDDLE_OK;
 }
 
@@ -187,8 +189,8 @@ static int resolve_base(struct heddle_plan *plan, const struct heddle_job_target
     target->merge = base->write_mode == HEDDLE_WRITE_MERGE;
     const char *on_bad_value = extension(base, "on_bad_value");
     target->bad_value_is_null = on_bad_value != NULL && strcmp(on_bad_value, "null") == 0;
-    HEDDLE_TRY(number_extension(plan, base, "batch_rows", 100000, &target->batch_rows, error));
-    HEDDLE_TRY(number_extension(plan, base, "batch_bytes", 64u << 20, &target->batch_bytes, error));
+    HEDDLE_TRY(number_extension(plan, base, HEDDLE_OPTION_BATCH_ROWS, &target->batch_rows, error));
+    HEDDLE_TRY(number_extension(plan, base, HEDDLE_OPTION_BATCH_BYTES, &target->batch_bytes, error));
     struct heddle_target_property *properties =
         heddle_arena_calloc(plan->arena, base->property_count, sizeof *properties);
     if (properties == NULL) {

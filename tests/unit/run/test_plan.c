@@ -124,6 +124,19 @@ static void a_merge_without_a_key_is_refused_with_the_remedy(void **state)
     forget(&planned);
 }
 
+static void a_setting_on_a_target_is_read_with_its_units_and_bounds(void **state)
+{
+    (void)state;
+    struct planned planned =
+        plan_of(SOURCES KEYED("a", "A", "aid", "s", ", batch_rows: 70, batch_bytes: 1MiB")
+                    KEYED("b", "B", "bid", "s", ", batch_rows: auto"));
+    assert_int_equal(planned.status, HEDDLE_OK);
+    assert_int_equal(planned.plan->targets[0].batch_rows, 70);
+    assert_int_equal(planned.plan->targets[0].batch_bytes, 1 << 20);
+    assert_int_equal(planned.plan->targets[1].batch_rows, 0);
+    forget(&planned);
+}
+
 static void a_query_target_is_refused_by_its_path(void **state)
 {
     (void)state;
@@ -186,6 +199,7 @@ int main(void)
         cmocka_unit_test(depends_on_puts_a_target_behind_another),
         cmocka_unit_test(an_inactive_target_is_not_read_for),
         cmocka_unit_test(a_merge_without_a_key_is_refused_with_the_remedy),
+        cmocka_unit_test(a_setting_on_a_target_is_read_with_its_units_and_bounds),
         cmocka_unit_test(a_query_target_is_refused_by_its_path),
         cmocka_unit_test(an_index_of_other_dimensions_than_the_model_is_refused_before_anything_is_touched),
         cmocka_unit_test(running_out_of_memory_is_answered_and_nothing_leaks),
