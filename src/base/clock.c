@@ -26,11 +26,6 @@ uint64_t heddle_clock_process_cpu_ns(void)
     return read_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-int64_t heddle_clock_unix_us(void)
-{
-    return (int64_t)(read_ns(CLOCK_REALTIME) / 1000u);
-}
-
 void heddle_clock_sleep_ms(uint32_t milliseconds)
 {
     struct timespec left = {.tv_sec = milliseconds / 1000, .tv_nsec = (long)(milliseconds % 1000) * 1000000};

@@ -13,9 +13,6 @@ uint64_t heddle_clock_thread_cpu_ns(void);
 /* CPU nanoseconds of the whole process. */
 uint64_t heddle_clock_process_cpu_ns(void);
 
-/* Microseconds since 1970-01-01 UTC. */
-int64_t heddle_clock_unix_us(void);
-
 /* Sleeps at least `milliseconds`. */
 void heddle_clock_sleep_ms(uint32_t milliseconds);
 

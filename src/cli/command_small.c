@@ -19,7 +19,8 @@ int heddle_command_check(struct heddle_cli *cli)
         return code;
     }
     if (heddle_options_set_job(&cli->options, job, &error) != HEDDLE_OK) {
-        code = heddle_cli_fail(cli, &error) == 0 ? HEDDLE_EXIT_OK : HEDDLE_EXIT_JOB;
+        heddle_cli_fail(cli, &error);
+        code = HEDDLE_EXIT_JOB;
     } else if (heddle_plan_create(job, &plan, &error) != HEDDLE_OK && !cli->quiet) {
         /* A valid job of import-spec may ask for more than this version runs: said, but no mistake of the file. */
         fprintf(cli->err, "%s: warning: %s\n", cli->positional[0], error.message);

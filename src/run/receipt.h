@@ -11,7 +11,6 @@
 
 struct heddle_receipt_target {
     const char *name;
-    bool merge;
     uint64_t rows_offered; /* rows that the source gave to this target's passes */
     struct heddle_target_counts counts;
 };

@@ -219,7 +219,6 @@ static void describe_receipt(struct heddle_run *run)
     }
     for (size_t i = 0; i < receipt->target_count; i++) {
         receipt->targets[i].name = run->plan->targets[i].name;
-        receipt->targets[i].merge = run->plan->targets[i].merge;
     }
 }
 

@@ -51,12 +51,6 @@ int heddle_rows_create(struct heddle_batch *batch, struct heddle_rows **rows_out
     return HEDDLE_OK;
 }
 
-struct heddle_rows *heddle_rows_retain(struct heddle_rows *rows)
-{
-    atomic_fetch_add_explicit(&rows->references, 1, memory_order_relaxed);
-    return rows;
-}
-
 void heddle_rows_release(struct heddle_rows *rows)
 {
     if (rows == NULL || atomic_fetch_sub_explicit(&rows->references, 1, memory_order_acq_rel) != 1) {

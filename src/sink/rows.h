@@ -12,7 +12,7 @@
  *
  * Ownership: struct heddle_rows is counted. It holds a reference to its batch and an arena with the converted columns;
  *            the last release frees all. What convert() answers lies in it.
- * Threads:   made by one thread, then read by many; retain() and release() from any.
+ * Threads:   made by one thread, then read by many; release() from any.
  */
 #ifndef HEDDLE_SINK_ROWS_H
 #define HEDDLE_SINK_ROWS_H
@@ -50,7 +50,6 @@ struct heddle_target_rows {
 /* Takes a reference to `batch`. Errors: HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_rows_create(struct heddle_batch *batch, struct heddle_rows **rows_out,
                                          struct heddle_error *error);
-struct heddle_rows *heddle_rows_retain(struct heddle_rows *rows);
 void heddle_rows_release(struct heddle_rows *rows); /* NULL is a no-op */
 
 /* Converts the columns of `target` and sorts its rows into those to be written and rejects.

@@ -120,12 +120,6 @@ void heddle_options_help(struct heddle_buffer *out, bool markdown)
     }
 }
 
-const char *heddle_option_origin_name(enum heddle_option_origin origin)
-{
-    static const char *const names[] = {"default", "job file", "env file", "environment", "flag"};
-    return names[origin];
-}
-
 /* The URI without what stands before its @: a password in a URI is refused later, and must not be shown
  * before. */
 static void append_uri(struct heddle_buffer *out, const char *uri)

@@ -151,9 +151,6 @@ HEDDLE_MUST_CHECK int heddle_options_password(const struct heddle_options *optio
 const char *heddle_options_bearer_token(const struct heddle_options *options);
 const char *heddle_options_uri(const struct heddle_options *options);
 
-/* The word for an origin: "default", "job file", "env file", "environment", "flag". Static memory. */
-const char *heddle_option_origin_name(enum heddle_option_origin origin);
-
 /* Appends the options by category: for a terminal of 80 columns, or as the Markdown tables of
  * docs/job-file.md. */
 void heddle_options_help(struct heddle_buffer *out, bool markdown);

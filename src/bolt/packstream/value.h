@@ -175,7 +175,4 @@ const char *heddle_value_map_text(const struct heddle_value *value, const char *
 int64_t heddle_value_map_integer(const struct heddle_value *value, const char *key, int64_t otherwise);
 bool heddle_value_map_boolean(const struct heddle_value *value, const char *key, bool otherwise);
 
-/* The type's name as Cypher writes it ("STRING", "ZONED DATETIME", "NODE", …). Static memory. */
-const char *heddle_value_type_name(enum heddle_value_type type);
-
 #endif
