@@ -17,11 +17,15 @@ enum {
     VALUE_BYTES_MAX = 200, /* of a property on a terminal; --json gives all */
 };
 
-/* The precision that made the vectors in the graph, so that the question is asked in the same one. */
+/* The precision that made the vectors in the graph, so that the question is asked in the same one; an unknown one, or one
+ * that this CPU cannot do, is near enough in fp32. */
 static enum heddle_precision precision_of(const char *name)
 {
-    const bool bf16 = name != NULL && strcmp(name, heddle_precision_name(HEDDLE_PRECISION_BF16)) == 0;
-    return bf16 && heddle_embedder_kernel_runs("avx512_bf16") ? HEDDLE_PRECISION_BF16 : HEDDLE_PRECISION_AUTO;
+    enum heddle_precision precision = HEDDLE_PRECISION_FP32;
+    if (name != NULL && heddle_precision_parse(name, &precision) && heddle_precision_runs(precision)) {
+        return precision;
+    }
+    return HEDDLE_PRECISION_FP32;
 }
 
 static int embed(const char *directory, const char *precision, const char *text, struct heddle_arena *arena,

@@ -8,13 +8,29 @@
 #include "model/model.h"
 #include "model/model_file.h"
 
+/* In the order of enum heddle_precision. */
+static const char *const precision_names[] = {"auto", "fp32", "bf16", "int8"};
+
 const char *heddle_precision_name(enum heddle_precision precision)
 {
-    switch (precision) {
-    case HEDDLE_PRECISION_FP32: return "fp32";
-    case HEDDLE_PRECISION_BF16: return "bf16";
-    default: return "auto";
+    return precision_names[precision];
+}
+
+bool heddle_precision_parse(const char *name, enum heddle_precision *precision_out)
+{
+    for (size_t i = 0; i < sizeof precision_names / sizeof precision_names[0]; i++) {
+        if (strcmp(precision_names[i], name) == 0) {
+            *precision_out = (enum heddle_precision)i;
+            return true;
+        }
     }
+    return false;
+}
+
+bool heddle_precision_runs(enum heddle_precision precision)
+{
+    const struct heddle_kernel *kernel = NULL;
+    return heddle_kernel_choose(NULL, precision, &kernel, NULL) == HEDDLE_OK;
 }
 
 /* Last part of a path, without trailing slashes. */

@@ -29,13 +29,15 @@
 struct heddle_embedder;
 struct heddle_embedder_worker;
 
-/* The arithmetic of the encoder. AUTO is resolved when opening and then reported by name, so that a load can store
- * what it used: it is fp32, or what the kernel computes in that was asked for by name. BF16 (AVX512-BF16 only) is about twice
- * as fast on AMD Zen 4 and later and costs a cosine of 0.99994 at worst over the golden texts. */
+/* The arithmetic of the encoder. AUTO is resolved when opening and then reported by name, so that a load can store what it
+ * used: bf16 where this CPU has a kernel for it that runs at full rate (AMX; AVX512-BF16 on AMD Zen 4 and later), else
+ * fp32; with a kernel named, what that computes in. On all-MiniLM-L6-v2 bf16 costs a cosine of 0.99994 at worst over the
+ * golden texts, int8 one of 0.992; int8 is never chosen unasked. */
 enum heddle_precision {
     HEDDLE_PRECISION_AUTO = 0,
     HEDDLE_PRECISION_FP32,
     HEDDLE_PRECISION_BF16,
+    HEDDLE_PRECISION_INT8,
 };
 
 /* {0} (or a NULL pointer) is: the best kernel of this CPU at AUTO. */
@@ -127,8 +129,14 @@ size_t heddle_embedder_max_tokens(const struct heddle_embedder *embedder);
 /* Everything at once. */
 void heddle_embedder_describe(const struct heddle_embedder *embedder, struct heddle_embedder_info *info_out);
 
-/* "auto", "fp32", "bf16". Static memory. */
+/* "auto", "fp32", "bf16", "int8". Static memory. */
 const char *heddle_precision_name(enum heddle_precision precision);
+
+/* The precision of that name; false if there is none. */
+bool heddle_precision_parse(const char *name, enum heddle_precision *precision_out);
+
+/* True if this CPU has a kernel for it (AUTO: always). */
+bool heddle_precision_runs(enum heddle_precision precision);
 
 /* Names of the kernels built into this program, slowest first, NULL behind the last one. Static memory. */
 const char *const *heddle_embedder_kernel_names(void);

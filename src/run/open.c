@@ -62,18 +62,11 @@ int heddle_run_open_source(struct heddle_run *run, size_t index, struct heddle_e
 static int precision_of(const struct heddle_run *run, enum heddle_precision *out, struct heddle_error *error)
 {
     const char *text = heddle_run_text(run, HEDDLE_OPTION_PRECISION);
-    static const enum heddle_precision known[] = {HEDDLE_PRECISION_AUTO, HEDDLE_PRECISION_FP32,
-                                                  HEDDLE_PRECISION_BF16};
     *out = HEDDLE_PRECISION_AUTO;
-    for (size_t i = 0; text != NULL && i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(text, heddle_precision_name(known[i])) == 0) {
-            *out = known[i];
-            return HEDDLE_OK;
-        }
+    if (text != NULL && !heddle_precision_parse(text, out)) {
+        return heddle_error_set(error, HEDDLE_INVALID, "there is no precision '%s'", text);
     }
-    return text == NULL ? HEDDLE_OK
-                        : heddle_error_set(error, HEDDLE_INVALID,
-                                           "precision '%s' is not built into this version", text);
+    return HEDDLE_OK;
 }
 
 static int open_model(struct heddle_run *run, const char *name, const struct heddle_run_model **model_out,

@@ -1,11 +1,11 @@
 /* encoder.c: the forward pass of BERT (Devlin et al. 2018; LayerNorm behind each block), pooling, normalising. */
 #include "model/encoder/encoder.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/pooling.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -19,7 +19,7 @@ struct heddle_encoder_workspace {
     void *qkv;     /* (T,3H) activations */
     void *context; /* (T,H) activations */
     void *wide;    /* (T,F) activations */
-    void *scratch; /* of attention */
+    void *scratch; /* of attention, and of the dense layers: never both at once */
 };
 
 static size_t rounded(size_t bytes)
@@ -44,11 +44,14 @@ int heddle_encoder_workspace_create(const struct heddle_model_config *config,
                                     struct heddle_encoder_workspace **workspace_out,
                                     struct heddle_error *error)
 {
-    const size_t tokens = heddle_encoder_group_tokens(config);
+    const size_t tokens = heddle_encoder_group_tokens(config) + HEDDLE_TOKEN_ROOM;
+    const size_t widest = config->intermediate > config->hidden ? config->intermediate : config->hidden;
     const size_t floats = tokens * config->hidden * sizeof(float);
     const size_t activations = tokens * config->hidden * kernel->activation_bytes;
     const size_t wide = tokens * config->intermediate * kernel->activation_bytes;
-    const size_t scratch = kernel->attention_bytes(config->max_tokens, config->head_width);
+    const size_t attention = kernel->attention_bytes(config->max_tokens, config->head_width);
+    const size_t gemm = kernel->gemm_bytes(tokens, widest);
+    const size_t scratch = attention > gemm ? attention : gemm;
     const size_t narrow = kernel->activation_bytes == sizeof(float) ? 0 : activations;
     const size_t total = 2 * rounded(floats) + rounded(narrow) + rounded(3 * activations) +
                          rounded(activations) + rounded(wide) + rounded(scratch);
@@ -83,21 +86,15 @@ void heddle_encoder_workspace_destroy(struct heddle_encoder_workspace *workspace
     free(workspace);
 }
 
-/* Word + position (+ token type 0, folded in). Answers the number of tokens. */
+/* Answers the number of tokens. */
 static size_t embed_tokens(const struct heddle_weights *weights, struct heddle_encoder_workspace *workspace,
                            const struct heddle_sequence *sequences, size_t count)
 {
     const size_t hidden = workspace->config.hidden;
-    const float *words = heddle_weights_words(weights);
-    const float *positions = heddle_weights_positions(weights);
     float *out = workspace->hidden;
     for (size_t s = 0; s < count; s++) {
         for (size_t t = 0; t < sequences[s].tokens; t++) {
-            const float *word = words + (size_t)sequences[s].ids[t] * hidden;
-            const float *position = positions + t * hidden;
-            for (size_t i = 0; i < hidden; i++) {
-                out[i] = word[i] + position[i];
-            }
+            heddle_weights_embed(weights, sequences[s].ids[t], t, out);
             out += hidden;
         }
     }
@@ -133,45 +130,17 @@ static void run_layer(const struct heddle_layer *layer, struct heddle_encoder_wo
     float *mixed = workspace->mixed;
     const bool is_narrow = workspace->narrow != NULL;
     kernel->gemm(&layer->qkv, is_narrow ? workspace->narrow : stream, tokens, HEDDLE_EPILOGUE_BIAS, NULL,
-                 workspace->qkv);
+                 workspace->qkv, workspace->scratch);
     attend(workspace, sequences, count);
-    kernel->gemm(&layer->mix, workspace->context, tokens, HEDDLE_EPILOGUE_RESIDUAL, stream, mixed);
+    kernel->gemm(&layer->mix, workspace->context, tokens, HEDDLE_EPILOGUE_RESIDUAL, stream, mixed,
+                 workspace->scratch);
     kernel->layer_norm(mixed, tokens, hidden, layer->mix_gain, layer->mix_bias, epsilon, workspace->narrow);
     kernel->gemm(&layer->widen, is_narrow ? workspace->narrow : mixed, tokens, HEDDLE_EPILOGUE_GELU, NULL,
-                 workspace->wide);
-    kernel->gemm(&layer->narrow, workspace->wide, tokens, HEDDLE_EPILOGUE_RESIDUAL, mixed, stream);
+                 workspace->wide, workspace->scratch);
+    kernel->gemm(&layer->narrow, workspace->wide, tokens, HEDDLE_EPILOGUE_RESIDUAL, mixed, stream,
+                 workspace->scratch);
     kernel->layer_norm(stream, tokens, hidden, layer->output_gain, layer->output_bias, epsilon,
                        workspace->narrow);
-}
-
-/* Mean over all tokens of a sequence, or its first token. */
-static void pool(const struct heddle_model_config *config, const float *rows, size_t tokens, float *vector)
-{
-    const size_t hidden = config->hidden;
-    memcpy(vector, rows, hidden * sizeof *vector);
-    if (config->pooling == HEDDLE_POOLING_CLS) {
-        return;
-    }
-    for (size_t t = 1; t < tokens; t++) {
-        for (size_t i = 0; i < hidden; i++) {
-            vector[i] += rows[t * hidden + i];
-        }
-    }
-    for (size_t i = 0; i < hidden; i++) {
-        vector[i] /= (float)tokens;
-    }
-}
-
-static void normalize(float *vector, size_t width)
-{
-    double squares = 0;
-    for (size_t i = 0; i < width; i++) {
-        squares += (double)vector[i] * (double)vector[i];
-    }
-    const double norm = fmax(sqrt(squares), 1e-12); /* the library's own floor */
-    for (size_t i = 0; i < width; i++) {
-        vector[i] = (float)((double)vector[i] / norm);
-    }
 }
 
 void heddle_encoder_run(const struct heddle_weights *weights, struct heddle_encoder_workspace *workspace,
@@ -187,10 +156,7 @@ void heddle_encoder_run(const struct heddle_weights *weights, struct heddle_enco
     }
     const float *rows = workspace->hidden;
     for (size_t s = 0; s < count; s++) {
-        pool(config, rows, sequences[s].tokens, sequences[s].vector);
-        if (config->normalize) {
-            normalize(sequences[s].vector, config->hidden);
-        }
+        heddle_pool(config, rows, sequences[s].tokens, sequences[s].vector);
         rows += sequences[s].tokens * config->hidden;
     }
 }

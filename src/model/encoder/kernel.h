@@ -16,6 +16,9 @@
 
 #include "model/model.h"
 
+/* Tokens of room behind the activations of a group: a kernel that works on blocks of tokens may touch them. */
+enum { HEDDLE_TOKEN_ROOM = 32 };
+
 /* What happens to x.W + b before it is stored. */
 enum heddle_epilogue {
     HEDDLE_EPILOGUE_BIAS,     /* stored as activation */
@@ -45,18 +48,28 @@ struct heddle_attention {
 struct heddle_kernel {
     const char *name;
     enum heddle_precision precision;
-    size_t weight_bytes;     /* of one packed weight */
     size_t activation_bytes; /* of one activation; 4: float */
 
     /* True if this CPU and its operating system can run it. */
     bool (*runs)(void);
 
-    /* weights (N,K) row-major -> packed, N x K x weight_bytes. */
+    /* True if this CPU runs it at its full rate, so that a narrower precision is worth its price; asked only where
+     * runs() is true. */
+    bool (*is_fast)(void);
+
+    /* Bytes of a packed layer: weights and what else the kernel keeps with them (scales, sums); a multiple of 64. */
+    size_t (*packed_bytes)(size_t outputs, size_t inputs);
+
+    /* weights (N,K) row-major -> packed. */
     void (*pack)(const float *weights, size_t outputs, size_t inputs, void *packed_out);
 
-    /* input (T,K) activations -> output (T,N). `residual` only for that epilogue; all aligned to 64. */
+    /* Scratch that gemm needs for `tokens` of at most `inputs` numbers each; may be 0. */
+    size_t (*gemm_bytes)(size_t tokens, size_t inputs);
+
+    /* input (T,K) activations -> output (T,N). `residual` only for that epilogue; all aligned to 64. Inputs and outputs
+     * have room for HEDDLE_TOKEN_ROOM more tokens behind the last, which may be read and written and mean nothing. */
     void (*gemm)(const struct heddle_linear *linear, const void *input, size_t tokens,
-                 enum heddle_epilogue epilogue, const float *residual, void *output);
+                 enum heddle_epilogue epilogue, const float *residual, void *output, void *scratch);
 
     /* values (T,H) in place: (x - mean) / sqrt(variance + epsilon) x gain + bias. Where activations are narrower than
      * float, a copy goes to narrow_out (T,H); else that is NULL. */
@@ -74,12 +87,17 @@ const struct heddle_kernel *const *heddle_kernels(void);
 /* Their names in the same order, NULL at the end. */
 const char *const *heddle_kernel_names(void);
 
-/* The kernel called `name`, or with NULL the last one of `precision` that this CPU runs (AUTO: of
- * fp32, or whatever the named kernel computes in).
+/* The kernel called `name`, or with NULL the last one of `precision` that this CPU runs (AUTO: bf16 where a kernel of it
+ * runs at full rate, else fp32).
  * Errors: HEDDLE_INVALID (no such kernel, or this CPU cannot run it: both say which it can). */
 HEDDLE_MUST_CHECK int heddle_kernel_choose(const char *name, enum heddle_precision precision,
                                            const struct heddle_kernel **kernel_out,
                                            struct heddle_error *error);
+
+/* What kernels of plain floats answer: every CPU runs them at full rate; N x K floats; no scratch. */
+bool heddle_kernel_always(void);
+size_t heddle_kernel_float_bytes(size_t outputs, size_t inputs);
+size_t heddle_kernel_no_bytes(size_t tokens, size_t inputs);
 
 extern const struct heddle_kernel heddle_kernel_scalar;
 #if defined(__x86_64__)

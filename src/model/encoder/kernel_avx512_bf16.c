@@ -131,8 +131,9 @@ static void finish_block(const float *block, size_t rows, const float *bias, enu
 }
 
 static void gemm(const struct heddle_linear *linear, const void *input, size_t tokens,
-                 enum heddle_epilogue epilogue, const float *residual, void *output)
+                 enum heddle_epilogue epilogue, const float *residual, void *output, void *scratch)
 {
+    (void)scratch; /* nothing is kept between the steps */
     alignas(64) float block[TILE_ROWS * TILE_COLUMNS];
     const size_t inputs = linear->inputs;
     const size_t outputs = linear->outputs;
@@ -242,13 +243,26 @@ static bool runs(void)
            __builtin_cpu_supports("avx512bf16");
 }
 
+/* Full rate on AMD (Zen 4 and later); Intel's first CPUs with the instruction are slower at it than at fp32. */
+static bool is_fast(void)
+{
+    return __builtin_cpu_is("amd");
+}
+
+static size_t packed_bytes(size_t outputs, size_t inputs)
+{
+    return outputs * inputs * sizeof(uint16_t);
+}
+
 const struct heddle_kernel heddle_kernel_avx512_bf16 = {
     .name = "avx512_bf16",
     .precision = HEDDLE_PRECISION_BF16,
-    .weight_bytes = sizeof(uint16_t),
     .activation_bytes = sizeof(uint16_t),
     .runs = runs,
+    .is_fast = is_fast,
+    .packed_bytes = packed_bytes,
     .pack = pack,
+    .gemm_bytes = heddle_kernel_no_bytes,
     .gemm = gemm,
     .layer_norm = narrow_layer_norm,
     .attention_bytes = narrow_attention_bytes,

@@ -13,10 +13,12 @@ static bool runs(void)
 const struct heddle_kernel heddle_kernel_avx512_fp32 = {
     .name = "avx512_fp32",
     .precision = HEDDLE_PRECISION_FP32,
-    .weight_bytes = sizeof(float),
     .activation_bytes = sizeof(float),
     .runs = runs,
+    .is_fast = heddle_kernel_always,
+    .packed_bytes = heddle_kernel_float_bytes,
     .pack = pack,
+    .gemm_bytes = heddle_kernel_no_bytes,
     .gemm = gemm,
     .layer_norm = layer_norm,
     .attention_bytes = attention_bytes,

@@ -37,8 +37,9 @@ static void finish_block(const float *block, size_t rows, const float *bias, enu
 }
 
 static void gemm(const struct heddle_linear *linear, const void *input, size_t tokens,
-                 enum heddle_epilogue epilogue, const float *residual, void *output)
+                 enum heddle_epilogue epilogue, const float *residual, void *output, void *scratch)
 {
+    (void)scratch; /* nothing is kept between the steps */
     alignas(64) float block[TILE_ROWS * TILE_COLUMNS];
     const size_t inputs = linear->inputs;
     const size_t outputs = linear->outputs;

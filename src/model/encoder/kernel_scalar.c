@@ -32,8 +32,9 @@ static float gelu(float x)
 }
 
 static void gemm(const struct heddle_linear *linear, const void *input, size_t tokens,
-                 enum heddle_epilogue epilogue, const float *residual, void *output)
+                 enum heddle_epilogue epilogue, const float *residual, void *output, void *scratch)
 {
+    (void)scratch; /* nothing is kept between the steps */
     const size_t inputs = linear->inputs;
     const size_t outputs = linear->outputs;
     for (size_t panel = 0; panel < outputs; panel += PANEL) {
@@ -143,10 +144,12 @@ static void attention(const struct heddle_attention *attention)
 const struct heddle_kernel heddle_kernel_scalar = {
     .name = "scalar",
     .precision = HEDDLE_PRECISION_FP32,
-    .weight_bytes = sizeof(float),
     .activation_bytes = sizeof(float),
     .runs = runs,
+    .is_fast = heddle_kernel_always,
+    .packed_bytes = heddle_kernel_float_bytes,
     .pack = pack,
+    .gemm_bytes = heddle_kernel_no_bytes,
     .gemm = gemm,
     .layer_norm = layer_norm,
     .attention_bytes = attention_bytes,

@@ -32,6 +32,23 @@ const struct heddle_kernel *const *heddle_kernels(void)
     return kernels;
 }
 
+bool heddle_kernel_always(void)
+{
+    return true;
+}
+
+size_t heddle_kernel_float_bytes(size_t outputs, size_t inputs)
+{
+    return outputs * inputs * sizeof(float);
+}
+
+size_t heddle_kernel_no_bytes(size_t tokens, size_t inputs)
+{
+    (void)tokens;
+    (void)inputs;
+    return 0;
+}
+
 /* "scalar, avx2_fp32": those that run here. */
 static void list_runnable(char *text, size_t size)
 {
@@ -48,15 +65,24 @@ static void list_runnable(char *text, size_t size)
     }
 }
 
+/* bf16 where it is faster than fp32: it is close enough to be a default. int8 is not. */
+static enum heddle_precision best_precision(void)
+{
+    for (size_t i = 0; kernels[i] != NULL; i++) {
+        if (kernels[i]->precision == HEDDLE_PRECISION_BF16 && kernels[i]->runs() && kernels[i]->is_fast()) {
+            return HEDDLE_PRECISION_BF16;
+        }
+    }
+    return HEDDLE_PRECISION_FP32;
+}
+
 int heddle_kernel_choose(const char *name, enum heddle_precision precision,
                          const struct heddle_kernel **kernel_out, struct heddle_error *error)
 {
     char runnable[256];
     list_runnable(runnable, sizeof runnable);
     const struct heddle_kernel *chosen = NULL;
-    /* AUTO is fp32 until the price of bf16 is shown to the user beforehand; a kernel asked for by name brings its own. */
-    const enum heddle_precision wanted =
-        precision == HEDDLE_PRECISION_AUTO ? HEDDLE_PRECISION_FP32 : precision;
+    const enum heddle_precision wanted = precision == HEDDLE_PRECISION_AUTO ? best_precision() : precision;
     for (size_t i = 0; kernels[i] != NULL; i++) {
         if (name != NULL && strcmp(kernels[i]->name, name) == 0) {
             chosen = kernels[i];

@@ -45,7 +45,7 @@ static void *take(struct heddle_weights *weights, size_t bytes)
 
 static size_t linear_bytes(const struct heddle_weights *weights, size_t outputs, size_t inputs)
 {
-    return rounded(outputs * inputs * weights->kernel->weight_bytes) + rounded(outputs * sizeof(float));
+    return rounded(weights->kernel->packed_bytes(outputs, inputs)) + rounded(outputs * sizeof(float));
 }
 
 /* Bytes of all packed weights. Widths are limited by the configuration, so nothing overflows. */
@@ -154,7 +154,7 @@ static int stage(struct heddle_weights *weights, const char *module, size_t outp
 static void place_linear(struct heddle_weights *weights, size_t outputs, size_t inputs,
                          struct heddle_linear *linear)
 {
-    linear->weights = take(weights, outputs * inputs * weights->kernel->weight_bytes);
+    linear->weights = take(weights, weights->kernel->packed_bytes(outputs, inputs));
     linear->bias = take(weights, outputs * sizeof(float));
     linear->inputs = inputs;
     linear->outputs = outputs;
@@ -318,14 +318,14 @@ const struct heddle_layer *heddle_weights_layer(const struct heddle_weights *wei
     return &weights->layers[layer];
 }
 
-const float *heddle_weights_words(const struct heddle_weights *weights)
+void heddle_weights_embed(const struct heddle_weights *weights, uint32_t id, size_t place, float *row_out)
 {
-    return weights->words;
-}
-
-const float *heddle_weights_positions(const struct heddle_weights *weights)
-{
-    return weights->positions;
+    const size_t hidden = weights->config.hidden;
+    const float *word = weights->words + (size_t)id * hidden;
+    const float *position = weights->positions + place * hidden;
+    for (size_t i = 0; i < hidden; i++) {
+        row_out[i] = word[i] + position[i];
+    }
 }
 
 const float *heddle_weights_embedding_gain(const struct heddle_weights *weights)

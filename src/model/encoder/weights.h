@@ -38,9 +38,11 @@ void heddle_weights_destroy(struct heddle_weights *weights);
 
 const struct heddle_layer *heddle_weights_layer(const struct heddle_weights *weights, size_t layer);
 
-/* The embeddings: words (V,H), aligned to 4 only; positions (max_tokens,H); gain and bias (H) of the LayerNorm. */
-const float *heddle_weights_words(const struct heddle_weights *weights);
-const float *heddle_weights_positions(const struct heddle_weights *weights);
+/* row_out (H): the embedding of token `id` (below the vocabulary's size) at place 0 .. max_tokens-1 of its text: word +
+ * position + token type 0. */
+void heddle_weights_embed(const struct heddle_weights *weights, uint32_t id, size_t place, float *row_out);
+
+/* Gain and bias (H) of the LayerNorm behind the embeddings. */
 const float *heddle_weights_embedding_gain(const struct heddle_weights *weights);
 const float *heddle_weights_embedding_bias(const struct heddle_weights *weights);
 

@@ -1,6 +1,8 @@
 /* test_embedder.c: the contract of model.h on a tiny model: every machine can run it, without the real weights. */
 #include "model_fixture.h"
 
+#include "model/encoder/kernel.h"
+
 #include <math.h>
 #include <pthread.h>
 
@@ -364,23 +366,51 @@ static void kernels_and_precisions_that_are_not_there_are_refused(void **state)
             HEDDLE_INVALID, "not in bf16");
 }
 
-static void auto_is_fp32_but_a_kernel_asked_for_by_name_brings_its_own_precision(void **state)
+static enum heddle_precision precision_in_the_name(const char *kernel)
+{
+    const char *end = strrchr(kernel, '_');
+    enum heddle_precision precision = HEDDLE_PRECISION_FP32;
+    (void)(end != NULL && heddle_precision_parse(end + 1, &precision));
+    return precision;
+}
+
+static void a_kernel_asked_for_by_name_brings_its_own_precision(void **state)
 {
     (void)state;
     const char *const *kernels = heddle_embedder_kernel_names();
-    struct heddle_embedder *embedder = open_embedder(NULL);
-    assert_int_equal(heddle_embedder_precision(embedder), HEDDLE_PRECISION_FP32);
-    heddle_embedder_close(embedder);
     for (size_t i = 0; kernels[i] != NULL; i++) {
         if (heddle_embedder_kernel_runs(kernels[i])) {
-            const bool narrow = strstr(kernels[i], "bf16") != NULL;
-            embedder = open_embedder(kernels[i]);
+            struct heddle_embedder *embedder = open_embedder(kernels[i]);
             assert_string_equal(heddle_embedder_kernel(embedder), kernels[i]);
-            assert_int_equal(heddle_embedder_precision(embedder),
-                             narrow ? HEDDLE_PRECISION_BF16 : HEDDLE_PRECISION_FP32);
+            assert_int_equal(heddle_embedder_precision(embedder), precision_in_the_name(kernels[i]));
             heddle_embedder_close(embedder);
         }
     }
+}
+
+static void auto_is_bf16_where_that_is_fast_and_never_int8(void **state)
+{
+    (void)state;
+    bool bf16_is_fast = false;
+    for (const struct heddle_kernel *const *each = heddle_kernels(); *each != NULL; each++) {
+        bf16_is_fast = bf16_is_fast ||
+                       ((*each)->precision == HEDDLE_PRECISION_BF16 && (*each)->runs() && (*each)->is_fast());
+    }
+    struct heddle_embedder *embedder = open_embedder(NULL);
+    assert_int_equal(heddle_embedder_precision(embedder),
+                     bf16_is_fast ? HEDDLE_PRECISION_BF16 : HEDDLE_PRECISION_FP32);
+    heddle_embedder_close(embedder);
+}
+
+static void precisions_have_one_name_each(void **state)
+{
+    (void)state;
+    enum heddle_precision precision = HEDDLE_PRECISION_AUTO;
+    assert_true(heddle_precision_parse("int8", &precision));
+    assert_int_equal(precision, HEDDLE_PRECISION_INT8);
+    assert_string_equal(heddle_precision_name(precision), "int8");
+    assert_false(heddle_precision_parse("fp64", &precision));
+    assert_false(heddle_precision_parse("", &precision));
 }
 
 static void weights_that_are_missing_or_cut_short_are_named_with_the_remedy(void **state)
@@ -494,7 +524,9 @@ int main(void)
         cmocka_unit_test(half_and_bfloat_weights_give_nearly_the_same_vector),
         cmocka_unit_test(cls_pooling_and_no_normalize_are_honoured),
         cmocka_unit_test(kernels_and_precisions_that_are_not_there_are_refused),
-        cmocka_unit_test(auto_is_fp32_but_a_kernel_asked_for_by_name_brings_its_own_precision),
+        cmocka_unit_test(a_kernel_asked_for_by_name_brings_its_own_precision),
+        cmocka_unit_test(auto_is_bf16_where_that_is_fast_and_never_int8),
+        cmocka_unit_test(precisions_have_one_name_each),
         cmocka_unit_test(weights_that_are_missing_or_cut_short_are_named_with_the_remedy),
         cmocka_unit_test(files_of_different_models_are_refused),
         cmocka_unit_test(a_directory_that_is_not_there_is_named),

@@ -91,7 +91,7 @@ static void check_dense(const struct heddle_kernel *kernel)
     struct dense dense = make_dense(kernel);
     float *output = aligned(TOKENS * OUTPUTS);
     for (size_t e = 0; e < 3; e++) {
-        kernel->gemm(&dense.linear, dense.input, TOKENS, epilogues[e], dense.residual, output);
+        kernel->gemm(&dense.linear, dense.input, TOKENS, epilogues[e], dense.residual, output, NULL);
         for (size_t t = 0; t < TOKENS; t++) {
             for (size_t n = 0; n < OUTPUTS; n++) {
                 const double expected = expected_output(&dense, t, n, epilogues[e]);
@@ -115,13 +115,13 @@ static void check_dense_alone(const struct heddle_kernel *kernel)
     struct dense dense = make_dense(kernel);
     float *all = aligned(TOKENS * OUTPUTS);
     float *some = aligned(TOKENS * OUTPUTS);
-    kernel->gemm(&dense.linear, dense.input, TOKENS, HEDDLE_EPILOGUE_GELU, NULL, all);
+    kernel->gemm(&dense.linear, dense.input, TOKENS, HEDDLE_EPILOGUE_GELU, NULL, all, NULL);
     for (size_t count = 1; count < TOKENS; count++) {
         const size_t first = (TOKENS - count) / 2;
         /* the input of a call is aligned: rows are copied to its front */
         float *rows = aligned(count * INPUTS);
         memcpy(rows, dense.input + first * INPUTS, count * INPUTS * sizeof *rows);
-        kernel->gemm(&dense.linear, rows, count, HEDDLE_EPILOGUE_GELU, NULL, some);
+        kernel->gemm(&dense.linear, rows, count, HEDDLE_EPILOGUE_GELU, NULL, some, NULL);
         assert_memory_equal(some, all + first * OUTPUTS, count * OUTPUTS * sizeof *some);
         free(rows);
     }
@@ -152,7 +152,7 @@ static void check_gelu(const struct heddle_kernel *kernel)
     }
     struct heddle_linear linear = {aligned(WIDTH * WIDTH), random_floats(WIDTH, 1, 0), WIDTH, WIDTH};
     kernel->pack(weights, WIDTH, WIDTH, linear.weights);
-    kernel->gemm(&linear, input, POINTS, HEDDLE_EPILOGUE_GELU, NULL, output);
+    kernel->gemm(&linear, input, POINTS, HEDDLE_EPILOGUE_GELU, NULL, output, NULL);
     double worst = 0;
     for (size_t i = 0; i < POINTS * WIDTH; i++) {
         const double x = (double)input[i];
