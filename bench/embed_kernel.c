@@ -13,9 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <heddle/embed.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
-#include "model/model.h"
 
 enum { THREADS_MAX = 64, TEXT_BYTES_MAX = 4096, TOKENS_A_SET = 16384 };
 

@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <heddle/embed.h>
+
 #include "base/text.h"
 #include "cli/cli.h"
-#include "model/model.h"
 #include "run/model_find.h"
 #include "run/run.h"
 #include "sink/search.h"

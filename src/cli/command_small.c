@@ -2,9 +2,10 @@
 #include <heddle/version.h>
 #include <string.h>
 
+#include <heddle/embed.h>
+
 #include "base/text.h"
 #include "cli/problems.h"
-#include "model/model.h"
 #include "run/model_find.h"
 #include "run/plan.h"
 #include "run/run.h"

@@ -5,8 +5,8 @@
 
 #include "base/memory.h"
 #include "model/embedder_parts.h"
-#include "model/model.h"
 #include "model/model_file.h"
+#include "model/native.h"
 
 /* In the order of enum heddle_precision. */
 static const char *const precision_names[] = {"auto", "fp32", "bf16", "int8"};
@@ -57,42 +57,64 @@ static int check_directory(const char *directory, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-static int open_parts(const char *directory, struct heddle_embedder *embedder, struct heddle_error *error)
+static int open_directory(const char *directory, const struct heddle_embedder_options *asked,
+                          struct heddle_embedder *embedder, struct heddle_error *error)
 {
-    HEDDLE_TRY(heddle_model_config_read(directory, &embedder->config, error));
-    HEDDLE_TRY(heddle_tokenizer_open(directory, &embedder->tokenizer, error));
-    if (heddle_tokenizer_id_max(embedder->tokenizer) >= embedder->config.vocabulary) {
-        return heddle_error_set(
-            error, HEDDLE_MODEL,
-            "the tokenizer's highest id is %u, but config.json says vocab_size %zu: the files are "
-            "of different models",
-            heddle_tokenizer_id_max(embedder->tokenizer), embedder->config.vocabulary);
+    const struct heddle_kernel *kernel = NULL;
+    struct heddle_model_config config = {0};
+    HEDDLE_TRY(heddle_kernel_choose(asked->kernel, asked->precision, &kernel, error));
+    HEDDLE_TRY(check_directory(directory, error));
+    int status = heddle_model_config_read(directory, &config, error);
+    if (status == HEDDLE_OK) {
+        status = heddle_native_open(directory, &config, kernel, &embedder->engine, error);
     }
-    return heddle_weights_load(directory, &embedder->config, embedder->kernel, &embedder->weights, error);
+    if (status == HEDDLE_MODEL) {
+        (void)heddle_error_prefix(error, "model %s", directory);
+    }
+    return status;
 }
 
-int heddle_embedder_open(const char *directory, const struct heddle_embedder_options *options,
+static int open_engine(const char *model, const struct heddle_embedder_options *asked,
+                       struct heddle_embedder *embedder, struct heddle_error *error)
+{
+    if (asked->provider == NULL || strcmp(asked->provider, "native") == 0) {
+        return open_directory(model, asked, embedder, error);
+    }
+    return heddle_error_set(error, HEDDLE_INVALID, "there is no embedding provider '%s'; there are: native",
+                            asked->provider);
+}
+
+static int settle(const struct heddle_embedder_options *asked, struct heddle_embedder *embedder,
+                  struct heddle_error *error)
+{
+    const size_t whole = embedder->engine->dimensions;
+    if (asked->dimensions > whole) {
+        return heddle_error_set(error, HEDDLE_INVALID,
+                                "the model makes vectors of %zu dimensions: it cannot give %zu", whole,
+                                asked->dimensions);
+    }
+    embedder->dimensions = asked->dimensions == 0 ? whole : asked->dimensions;
+    return HEDDLE_OK;
+}
+
+int heddle_embedder_open(const char *model, const struct heddle_embedder_options *options,
                          struct heddle_embedder **embedder_out, struct heddle_error *error)
 {
     const struct heddle_embedder_options none = {0};
     const struct heddle_embedder_options *asked = options == NULL ? &none : options;
-    const struct heddle_kernel *kernel = NULL;
-    HEDDLE_TRY(heddle_kernel_choose(asked->kernel, asked->precision, &kernel, error));
-    HEDDLE_TRY(check_directory(directory, error));
     struct heddle_embedder *embedder = heddle_calloc(1, sizeof *embedder);
     if (embedder == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    embedder->kernel = kernel;
-    embedder->name = base_name(directory);
-    int status = HEDDLE_OK;
-    if (embedder->name == NULL) {
-        status = heddle_error_out_of_memory(error);
-    } else {
-        status = open_parts(directory, embedder, error);
-        if (status == HEDDLE_MODEL) {
-            (void)heddle_error_prefix(error, "model %s", directory);
-        }
+    embedder->name = base_name(model);
+    embedder->prompt = heddle_strdup(asked->prompt == NULL ? "" : asked->prompt);
+    int status =
+        embedder->name == NULL || embedder->prompt == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    if (status == HEDDLE_OK) {
+        status = open_engine(model, asked, embedder, error);
+    }
+    if (status == HEDDLE_OK) {
+        status = settle(asked, embedder, error);
     }
     if (status != HEDDLE_OK) {
         heddle_embedder_close(embedder);
@@ -107,15 +129,17 @@ void heddle_embedder_close(struct heddle_embedder *embedder)
     if (embedder == NULL) {
         return;
     }
-    heddle_weights_destroy(embedder->weights);
-    heddle_tokenizer_destroy(embedder->tokenizer);
+    if (embedder->engine != NULL) {
+        embedder->engine->class->destroy(embedder->engine);
+    }
+    free(embedder->prompt);
     free(embedder->name);
     free(embedder);
 }
 
 size_t heddle_embedder_dimensions(const struct heddle_embedder *embedder)
 {
-    return embedder->config.hidden;
+    return embedder->dimensions;
 }
 
 const char *heddle_embedder_name(const struct heddle_embedder *embedder)
@@ -123,41 +147,42 @@ const char *heddle_embedder_name(const struct heddle_embedder *embedder)
     return embedder->name;
 }
 
+void heddle_embedder_describe(const struct heddle_embedder *embedder, struct heddle_embedder_info *info_out)
+{
+    *info_out = (struct heddle_embedder_info){
+        .name = embedder->name,
+        .provider = "",
+        .architecture = "",
+        .pooling = "",
+        .precision = "",
+        .kernel = "",
+        .prompt = embedder->prompt,
+        .dimensions = embedder->dimensions,
+    };
+    embedder->engine->class->describe(embedder->engine, info_out);
+}
+
 const char *heddle_embedder_kernel(const struct heddle_embedder *embedder)
 {
-    return embedder->kernel->name;
+    struct heddle_embedder_info info;
+    heddle_embedder_describe(embedder, &info);
+    return info.kernel;
 }
 
 enum heddle_precision heddle_embedder_precision(const struct heddle_embedder *embedder)
 {
-    return embedder->kernel->precision;
+    struct heddle_embedder_info info;
+    enum heddle_precision precision = HEDDLE_PRECISION_AUTO;
+    heddle_embedder_describe(embedder, &info);
+    (void)heddle_precision_parse(info.precision, &precision);
+    return precision;
 }
 
 size_t heddle_embedder_max_tokens(const struct heddle_embedder *embedder)
 {
-    return embedder->config.max_tokens;
-}
-
-void heddle_embedder_describe(const struct heddle_embedder *embedder, struct heddle_embedder_info *info_out)
-{
-    const struct heddle_model_config *config = &embedder->config;
-    *info_out = (struct heddle_embedder_info){
-        .name = embedder->name,
-        .architecture = "bert",
-        .pooling = heddle_pooling_name(config->pooling),
-        .precision = heddle_precision_name(embedder->kernel->precision),
-        .kernel = embedder->kernel->name,
-        .normalized = config->normalize,
-        .dimensions = config->hidden,
-        .layers = config->layers,
-        .heads = config->heads,
-        .intermediate = config->intermediate,
-        .vocabulary = heddle_tokenizer_vocabulary_size(embedder->tokenizer),
-        .max_tokens = config->max_tokens,
-        .parameters = heddle_weights_count(embedder->weights),
-        .file_bytes = heddle_weights_file_bytes(embedder->weights),
-        .packed_bytes = heddle_weights_packed_bytes(embedder->weights),
-    };
+    struct heddle_embedder_info info;
+    heddle_embedder_describe(embedder, &info);
+    return info.max_tokens;
 }
 
 bool heddle_embedder_kernel_runs(const char *kernel)

@@ -2,17 +2,13 @@
 #ifndef HEDDLE_MODEL_EMBEDDER_PARTS_H
 #define HEDDLE_MODEL_EMBEDDER_PARTS_H
 
-#include "model/directory.h"
-#include "model/encoder/kernel.h"
-#include "model/encoder/weights.h"
-#include "model/tokenizer/tokenizer.h"
+#include "model/engine.h"
 
 struct heddle_embedder {
     char *name;
-    struct heddle_model_config config;
-    const struct heddle_kernel *kernel;
-    struct heddle_tokenizer *tokenizer;
-    struct heddle_weights *weights;
+    char *prompt; /* put in front of each text; "" for none */
+    struct heddle_engine *engine;
+    size_t dimensions; /* of the vectors that come out: at most the engine's */
 };
 
 #endif

@@ -22,7 +22,7 @@ static void reduce(const struct heddle_model_config *config, const float *rows, 
     }
 }
 
-static void normalize(float *vector, size_t width)
+void heddle_vector_normalize(float *vector, size_t width)
 {
     double squares = 0;
     for (size_t i = 0; i < width; i++) {
@@ -39,6 +39,6 @@ void heddle_pool(const struct heddle_model_config *config, const float *rows, si
 {
     reduce(config, rows, tokens, vector_out);
     if (config->normalize) {
-        normalize(vector_out, config->hidden);
+        heddle_vector_normalize(vector_out, config->hidden);
     }
 }

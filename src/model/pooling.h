@@ -12,4 +12,7 @@
 void heddle_pool(const struct heddle_model_config *config, const float *rows, size_t tokens,
                  float *vector_out);
 
+/* Gives a vector unit length: x / max(|x|, 1e-12), as sentence-transformers does. */
+void heddle_vector_normalize(float *vector, size_t width);
+
 #endif

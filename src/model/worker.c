@@ -1,27 +1,27 @@
 /* worker.c: one thread's way from texts to vectors.
  *
- * Texts are taken in the caller's order, stripped, and looked up among those of the same call: an equal one is
- * embedded already and its vector is copied at the end. The others are tokenized behind each other until a group is
- * full; the group goes through the encoder; so memory does not depend on the number of texts, but for some 50 bytes each.
+ * Texts are taken in the caller's order, given their prompt, stripped, and looked up among those of the same call: an equal
+ * one is embedded already and its vector is copied at the end. The others go to the engine.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "model/embedder_parts.h"
-#include "model/encoder/encoder.h"
-#include "model/model.h"
+#include "model/pooling.h"
 #include "model/strip.h"
 
 /* Slots of the fold table are 32-bit; a call of 2^28 texts would need 400 GB of vectors anyway. */
-enum { TEXTS_MAX = 1 << 28, SHORTEST_TOKENS = 2 };
+enum { TEXTS_MAX = 1 << 28 };
 
 /* A text as it stands in this call. */
 struct span {
-    const char *text; /* stripped; NULL where there is nothing to embed */
+    const char *text; /* prompt in front, stripped; NULL where there is nothing to embed */
     size_t length;
     uint32_t first; /* index of the first equal text, its own index if it is that */
     struct heddle_embed_status status;
@@ -29,15 +29,15 @@ struct span {
 
 struct heddle_embedder_worker {
     const struct heddle_embedder *embedder;
-    struct heddle_tokenizer_scratch scratch;
-    struct heddle_encoder_workspace *workspace;
-    struct heddle_sequence *sequences; /* of the group being filled */
-    size_t sequence_count;
-    uint32_t *ids; /* room for a full group and one more text */
-    size_t id_count;
-    size_t group_tokens;
+    struct heddle_engine_session *session;
+    struct heddle_arena *texts; /* of this call, where they are not the caller's own bytes */
     struct span *spans;
     size_t span_capacity;
+    struct heddle_engine_item *items;
+    size_t item_capacity;
+    size_t item_count;
+    float *whole; /* vectors of the engine's width, where that is more than asked for */
+    size_t whole_capacity;
     uint32_t *slots; /* open addressing: index + 1 of a text, 0 = free */
     size_t slot_capacity;
     size_t slot_mask;
@@ -52,14 +52,9 @@ int heddle_embedder_worker_create(const struct heddle_embedder *embedder,
         return heddle_error_out_of_memory(error);
     }
     worker->embedder = embedder;
-    worker->group_tokens = heddle_encoder_group_tokens(&embedder->config);
-    worker->sequences = heddle_calloc(worker->group_tokens / SHORTEST_TOKENS, sizeof *worker->sequences);
-    worker->ids = heddle_calloc(worker->group_tokens + embedder->config.max_tokens, sizeof *worker->ids);
-    int status =
-        worker->sequences == NULL || worker->ids == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    int status = heddle_arena_create(0, &worker->texts, error);
     if (status == HEDDLE_OK) {
-        status =
-            heddle_encoder_workspace_create(&embedder->config, embedder->kernel, &worker->workspace, error);
+        status = embedder->engine->class->session_create(embedder->engine, &worker->session, error);
     }
     if (status != HEDDLE_OK) {
         heddle_embedder_worker_destroy(worker);
@@ -74,11 +69,11 @@ void heddle_embedder_worker_destroy(struct heddle_embedder_worker *worker)
     if (worker == NULL) {
         return;
     }
-    heddle_encoder_workspace_destroy(worker->workspace);
-    heddle_tokenizer_scratch_free(&worker->scratch);
-    free(worker->sequences);
-    free(worker->ids);
+    worker->embedder->engine->class->session_destroy(worker->session);
+    heddle_arena_destroy(worker->texts);
     free(worker->spans);
+    free(worker->items);
+    free(worker->whole);
     free(worker->slots);
     free(worker);
 }
@@ -86,18 +81,24 @@ void heddle_embedder_worker_destroy(struct heddle_embedder_worker *worker)
 /* Room for `count` texts; the fold table is emptied and at most half full afterwards. */
 static int prepare(struct heddle_embedder_worker *worker, size_t count, struct heddle_error *error)
 {
+    const struct heddle_embedder *embedder = worker->embedder;
+    const size_t whole =
+        embedder->engine->dimensions > embedder->dimensions ? embedder->engine->dimensions : 0;
     size_t slots = 16;
     while (slots < 2 * count) {
         slots *= 2;
     }
     if (heddle_grow((void **)&worker->spans, &worker->span_capacity, count, sizeof *worker->spans) != 0 ||
+        heddle_grow((void **)&worker->items, &worker->item_capacity, count, sizeof *worker->items) != 0 ||
+        heddle_grow((void **)&worker->whole, &worker->whole_capacity, count * whole, sizeof *worker->whole) !=
+            0 ||
         heddle_grow((void **)&worker->slots, &worker->slot_capacity, slots, sizeof *worker->slots) != 0) {
         return heddle_error_out_of_memory(error);
     }
     memset(worker->slots, 0, slots * sizeof *worker->slots);
     worker->slot_mask = slots - 1;
-    worker->sequence_count = 0;
-    worker->id_count = 0;
+    worker->item_count = 0;
+    heddle_arena_reset(worker->texts);
     return HEDDLE_OK;
 }
 
@@ -118,98 +119,127 @@ static uint32_t find_first(struct heddle_embedder_worker *worker, uint32_t index
     return index;
 }
 
-static void encode_group(struct heddle_embedder_worker *worker)
+/* Puts the prompt in front: PROMPT + text, as sentence-transformers does before it strips. */
+static int add_prompt(struct heddle_embedder_worker *worker, struct span *span, struct heddle_error *error)
 {
-    if (worker->sequence_count == 0) {
-        return;
+    const char *prompt = worker->embedder->prompt;
+    const size_t front = strlen(prompt);
+    if (front == 0) {
+        return HEDDLE_OK;
     }
-    const uint64_t start = heddle_clock_ns();
-    heddle_encoder_run(worker->embedder->weights, worker->workspace, worker->sequences,
-                       worker->sequence_count);
-    worker->statistics.encode_ns += heddle_clock_ns() - start;
-    worker->statistics.texts_embedded += worker->sequence_count;
-    worker->sequence_count = 0;
-    worker->id_count = 0;
-}
-
-/* Tokenizes a text behind the group being filled; the group goes first where both are too many. */
-static int add_text(struct heddle_embedder_worker *worker, struct span *span, float *vector,
-                    struct heddle_error *error)
-{
-    const struct heddle_embedder *embedder = worker->embedder;
-    uint32_t *ids = worker->ids + worker->id_count;
-    size_t count = 0;
-    HEDDLE_TRY(heddle_tokenizer_encode(embedder->tokenizer, &worker->scratch, span->text, span->length, ids,
-                                       embedder->config.max_tokens, &count, &span->status.truncated, error));
-    if (worker->id_count + count > worker->group_tokens) {
-        encode_group(worker);
-        memmove(worker->ids, ids, count * sizeof *ids);
-        ids = worker->ids;
+    char *both = heddle_arena_alloc_small(worker->texts, front + span->length);
+    if (both == NULL) {
+        return heddle_error_out_of_memory(error);
     }
-    worker->sequences[worker->sequence_count++] = (struct heddle_sequence){ids, count, vector};
-    worker->id_count += count;
-    worker->statistics.tokens += count;
-    span->status.tokens = (uint32_t)count;
+    memcpy(both, prompt, front);
+    memcpy(both + front, span->text, span->length);
+    span->text = both;
+    span->length += front;
     return HEDDLE_OK;
 }
 
-/* Strips and judges one text; answers false if there is nothing to embed. */
-static bool take_text(const struct heddle_embed_text *text, struct span *span)
+/* Repairs, judges and strips one text; span->text stays NULL if there is nothing to embed. */
+static int take_text(struct heddle_embedder_worker *worker, const struct heddle_embed_text *text,
+                     struct span *span, struct heddle_error *error)
 {
     *span = (struct span){0};
     if (text->text == NULL) {
         span->status.no_text = true;
-        return false;
-    }
-    if (!heddle_text_is_utf8(text->text, text->length)) {
-        span->status.result = HEDDLE_EMBED_NOT_UTF8;
-        return false;
+        return HEDDLE_OK;
     }
     span->text = text->text;
     span->length = text->length;
-    heddle_strip(&span->text, &span->length);
-    span->status.no_text = span->length == 0;
-    return true;
-}
-
-/* Embeds each different text. */
-static int embed_firsts(struct heddle_embedder_worker *worker, const struct heddle_embed_text *texts,
-                        size_t count, float *vectors_out, struct heddle_error *error)
-{
-    const size_t width = worker->embedder->config.hidden;
-    for (uint32_t i = 0; i < count; i++) {
-        struct span *span = &worker->spans[i];
-        const bool is_text = take_text(&texts[i], span);
-        span->first = is_text ? find_first(worker, i) : i;
-        if (!is_text) {
-            memset(vectors_out + i * width, 0, width * sizeof *vectors_out);
-        } else if (span->first == i) {
-            HEDDLE_TRY(add_text(worker, span, vectors_out + i * width, error));
-        }
+    if (!heddle_text_is_utf8(text->text, text->length)) {
+        span->text = NULL;
+        span->status.result = HEDDLE_EMBED_FAILED;
+        snprintf(span->status.reason, sizeof span->status.reason, "the text is not UTF-8");
+        return HEDDLE_OK;
     }
-    encode_group(worker);
+    const char *bare = span->text;
+    size_t bare_length = span->length;
+    heddle_strip(&bare, &bare_length);
+    span->status.no_text = bare_length == 0;
+    HEDDLE_TRY(add_prompt(worker, span, error));
+    heddle_strip(&span->text, &span->length);
     return HEDDLE_OK;
 }
 
-/* Copies vector and status of the first to the texts that equal it, and counts. */
+/* Lists each different text for the engine. */
+static int list_items(struct heddle_embedder_worker *worker, const struct heddle_embed_text *texts,
+                      size_t count, float *vectors_out, struct heddle_error *error)
+{
+    const size_t width = worker->embedder->dimensions;
+    const size_t whole = worker->embedder->engine->dimensions;
+    for (uint32_t i = 0; i < count; i++) {
+        struct span *span = &worker->spans[i];
+        HEDDLE_TRY(take_text(worker, &texts[i], span, error));
+        span->first = span->text == NULL ? i : find_first(worker, i);
+        if (span->text == NULL) {
+            memset(vectors_out + i * width, 0, width * sizeof *vectors_out);
+        } else if (span->first == i) {
+            float *vector =
+                whole > width ? worker->whole + worker->item_count * whole : vectors_out + i * width;
+            worker->items[worker->item_count++] =
+                (struct heddle_engine_item){span->text, span->length, vector, &span->status};
+        }
+    }
+    return HEDDLE_OK;
+}
+
+/* Matryoshka: the first numbers of a vector, at unit length again (Kusupati et al. 2022). */
+static void cut_vectors(struct heddle_embedder_worker *worker, size_t count, float *vectors_out)
+{
+    const size_t width = worker->embedder->dimensions;
+    size_t item = 0;
+    for (size_t i = 0; i < count && worker->embedder->engine->dimensions > width; i++) {
+        const struct span *span = &worker->spans[i];
+        if (span->text != NULL && span->first == i) {
+            memcpy(vectors_out + i * width, worker->items[item++].vector, width * sizeof *vectors_out);
+            heddle_vector_normalize(vectors_out + i * width, width);
+        }
+    }
+}
+
+static void count_text(struct heddle_embed_statistics *statistics, const struct span *span, bool is_first)
+{
+    const struct heddle_embed_status *status = &span->status;
+    const bool failed = status->result == HEDDLE_EMBED_FAILED;
+    statistics->texts++;
+    statistics->truncated += status->truncated;
+    statistics->no_text += status->no_text;
+    statistics->repaired += status->replaced > 0;
+    statistics->failed += failed;
+    if (span->text == NULL || failed) {
+        return;
+    }
+    if (!is_first) {
+        statistics->texts_folded++;
+    } else {
+        statistics->texts_embedded++;
+        statistics->tokens += status->tokens;
+    }
+}
+
+/* Copies vector and status of the first to the texts that equal it, zeroes what failed, and counts. */
 static void finish(struct heddle_embedder_worker *worker, size_t count, float *vectors_out,
                    struct heddle_embed_status *status_out)
 {
-    const size_t width = worker->embedder->config.hidden;
-    struct heddle_embed_statistics *statistics = &worker->statistics;
+    const size_t width = worker->embedder->dimensions;
     for (size_t i = 0; i < count; i++) {
-        const size_t first = worker->spans[i].first;
-        const struct heddle_embed_status *status = &worker->spans[first].status;
-        if (first != i) {
-            memcpy(vectors_out + i * width, vectors_out + first * width, width * sizeof *vectors_out);
-            statistics->texts_folded++;
+        struct span *span = &worker->spans[i];
+        const size_t first = span->first;
+        if (span->status.result == HEDDLE_EMBED_FAILED) {
+            memset(vectors_out + i * width, 0, width * sizeof *vectors_out);
         }
-        statistics->texts++;
-        statistics->truncated += status->truncated;
-        statistics->no_text += status->no_text;
-        statistics->refused += status->result == HEDDLE_EMBED_NOT_UTF8;
+        if (first != i) {
+            const uint32_t replaced = span->status.replaced;
+            memcpy(vectors_out + i * width, vectors_out + first * width, width * sizeof *vectors_out);
+            span->status = worker->spans[first].status;
+            span->status.replaced = replaced;
+        }
+        count_text(&worker->statistics, span, first == i);
         if (status_out != NULL) {
-            status_out[i] = *status;
+            status_out[i] = span->status;
         }
     }
 }
@@ -222,11 +252,15 @@ int heddle_embedder_embed(struct heddle_embedder_worker *worker, const struct he
         return heddle_error_set(error, HEDDLE_INVALID, "%zu texts in one call are over %d", count, TEXTS_MAX);
     }
     const uint64_t start = heddle_clock_ns();
-    const uint64_t encoded = worker->statistics.encode_ns;
+    const uint64_t encoded = worker->session->encode_ns;
     HEDDLE_TRY(prepare(worker, count, error));
-    HEDDLE_TRY(embed_firsts(worker, texts, count, vectors_out, error));
+    HEDDLE_TRY(list_items(worker, texts, count, vectors_out, error));
+    HEDDLE_TRY(worker->session->class->embed(worker->session, worker->items, worker->item_count, error));
+    cut_vectors(worker, count, vectors_out);
     finish(worker, count, vectors_out, status_out);
-    worker->statistics.tokenize_ns += heddle_clock_ns() - start - (worker->statistics.encode_ns - encoded);
+    const uint64_t in_model = worker->session->encode_ns - encoded;
+    worker->statistics.encode_ns += in_model;
+    worker->statistics.tokenize_ns += heddle_clock_ns() - start - in_model;
     return HEDDLE_OK;
 }
 
@@ -236,22 +270,41 @@ void heddle_embedder_worker_statistics(const struct heddle_embedder_worker *work
     *statistics_out = worker->statistics;
 }
 
+void heddle_embed_statistics_add(struct heddle_embed_statistics *total,
+                                 const struct heddle_embed_statistics *one)
+{
+    total->texts += one->texts;
+    total->texts_embedded += one->texts_embedded;
+    total->texts_folded += one->texts_folded;
+    total->texts_remembered += one->texts_remembered;
+    total->tokens += one->tokens;
+    total->truncated += one->truncated;
+    total->no_text += one->no_text;
+    total->repaired += one->repaired;
+    total->failed += one->failed;
+    total->tokenize_ns += one->tokenize_ns;
+    total->encode_ns += one->encode_ns;
+}
+
 int heddle_embedder_tokenize(struct heddle_embedder_worker *worker, const char *text, size_t length,
                              const uint32_t **ids_out, size_t *count_out,
                              struct heddle_embed_status *status_out, struct heddle_error *error)
 {
     const struct heddle_embed_text given = {text, length};
+    const struct heddle_engine_class *class = worker->session->class;
     struct span span;
-    size_t count = 0;
-    if (!take_text(&given, &span)) {
-        return heddle_error_set(error, HEDDLE_INVALID, "the text is null or not UTF-8");
+    if (class->tokenize == NULL) {
+        return heddle_error_set(error, HEDDLE_INVALID,
+                                "the tokens of this provider's models are not known here");
     }
-    HEDDLE_TRY(heddle_tokenizer_encode(worker->embedder->tokenizer, &worker->scratch, span.text, span.length,
-                                       worker->ids, worker->embedder->config.max_tokens, &count,
-                                       &span.status.truncated, error));
-    span.status.tokens = (uint32_t)count;
-    *ids_out = worker->ids;
-    *count_out = count;
+    heddle_arena_reset(worker->texts);
+    HEDDLE_TRY(take_text(worker, &given, &span, error));
+    if (span.text == NULL) {
+        return heddle_error_set(error, HEDDLE_INVALID, "there is no text: null");
+    }
+    HEDDLE_TRY(class->tokenize(worker->session, span.text, span.length, ids_out, count_out,
+                               &span.status.truncated, error));
+    span.status.tokens = (uint32_t)*count_out;
     if (status_out != NULL) {
         *status_out = span.status;
     }

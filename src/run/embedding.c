@@ -94,9 +94,10 @@ static int put_back(const struct heddle_embedding_slot *slot, const struct heddl
         const struct heddle_embed_status *fate = &pending->fates[i];
         const float *vector = pending->vectors + i * width;
         const size_t row = pending->rows[i];
-        if (fate->result == HEDDLE_EMBED_NOT_UTF8) {
-            return heddle_error_set(error, HEDDLE_MODEL, "the text in %s, row %llu, is not UTF-8",
-                                    batch->file, (unsigned long long)(batch->first_row + row));
+        if (fate->result != HEDDLE_EMBED_DONE) {
+            return heddle_error_set(error, HEDDLE_MODEL,
+                                    "the text in %s, row %llu, could not be embedded: %s", batch->file,
+                                    (unsigned long long)(batch->first_row + row), fate->reason);
         }
         memcpy(vectors + row * width, vector, width * sizeof *vector);
         if (fate->no_text) {
@@ -171,15 +172,7 @@ void heddle_embedding_statistics(const struct heddle_embedding_thread *thread,
     for (size_t i = 0; i < thread->slot_count; i++) {
         struct heddle_embed_statistics one = {0};
         heddle_embedder_worker_statistics(thread->workers[i], &one);
-        total->texts += one.texts;
-        total->texts_embedded += one.texts_embedded;
-        total->texts_folded += one.texts_folded;
-        total->tokens += one.tokens;
-        total->truncated += one.truncated;
-        total->no_text += one.no_text;
-        total->refused += one.refused;
-        total->tokenize_ns += one.tokenize_ns;
-        total->encode_ns += one.encode_ns;
+        heddle_embed_statistics_add(total, &one);
     }
 }
 

@@ -2,8 +2,9 @@
 #ifndef HEDDLE_RUN_EMBEDDING_H
 #define HEDDLE_RUN_EMBEDDING_H
 
+#include <heddle/embed.h>
+
 #include "column/batch.h"
-#include "model/model.h"
 #include "run/plan.h"
 #include "run/text_cache.h"
 

@@ -5,8 +5,9 @@
 #ifndef HEDDLE_RUN_RECEIPT_H
 #define HEDDLE_RUN_RECEIPT_H
 
+#include <heddle/embed.h>
+
 #include "base/buffer.h"
-#include "model/model.h"
 #include "sink/sink.h"
 
 struct heddle_receipt_target {

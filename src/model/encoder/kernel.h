@@ -14,7 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "model/model.h"
+#include <heddle/embed.h>
+
+#include "base/error.h"
 
 /* Tokens of room behind the activations of a group: a kernel that works on blocks of tokens may touch them. */
 enum { HEDDLE_TOKEN_ROOM = 32 };

@@ -19,10 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <heddle/embed.h>
+
 #include "base/buffer.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "model/model.h"
 
 enum { SKIPPED = 77 };
 

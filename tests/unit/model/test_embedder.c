@@ -112,7 +112,7 @@ static void check_statuses(struct heddle_embedder *embedder)
         assert_int_equal(status[i].tokens, tokens[i]);
         assert_int_equal(status[i].truncated, i == 5);
         assert_int_equal(status[i].no_text, i >= 1 && i <= 3);
-        assert_int_equal(status[i].result, i == 4 || i == 9 ? HEDDLE_EMBED_NOT_UTF8 : HEDDLE_EMBED_DONE);
+        assert_int_equal(status[i].result, i == 4 || i == 9 ? HEDDLE_EMBED_FAILED : HEDDLE_EMBED_DONE);
         assert_true(fabs(norm_of(vectors[i]) - (tokens[i] == 0 ? 0 : 1)) < 1e-6);
     }
     assert_memory_equal(vectors[6], vectors[0], sizeof vectors[0]);
@@ -126,9 +126,9 @@ static void check_statuses(struct heddle_embedder *embedder)
     assert_int_equal(statistics.tokens, 6 + 2 + TINY_MAX + 3);
     assert_int_equal(statistics.truncated, 1);
     assert_int_equal(statistics.no_text, 3);
-    assert_int_equal(statistics.refused, 2);
+    assert_int_equal(statistics.failed, 2);
     assert_int_equal(statistics.texts,
-                     statistics.texts_embedded + statistics.texts_folded + 1 + statistics.refused);
+                     statistics.texts_embedded + statistics.texts_folded + 1 + statistics.failed);
     heddle_embedder_worker_destroy(worker);
 }
 
