@@ -64,7 +64,10 @@ struct heddle_embedder_service {
         cold_timeout_ms; /* for the first answer: a service that was scaled to zero must wake; 0: 600,000 */
 };
 
-/* {0} (or a NULL pointer) is: the best kernel of this CPU at AUTO, the model's default prompt, all dimensions. */
+/* {0} (or a NULL pointer) is: the best kernel of this CPU at AUTO, the model's own prompt, all dimensions.
+ * A model's configuration may name prompts. Where none is asked for, a question gets the one called "query", a document the
+ * first of "document", "passage" and "corpus" (as sentence-transformers' encode_query() and encode_document() do), and
+ * either of them else the model's default, if there is one. */
 struct heddle_embedder_options {
     enum heddle_precision precision; /* of the native provider */
     const char *kernel;              /* one of heddle_embedder_kernel_names(), or NULL to choose by CPU */
@@ -72,6 +75,7 @@ struct heddle_embedder_options {
     const char *library;             /* "onnx": path of libonnxruntime.so, or NULL to search for it */
     const char *prompt_name; /* a prompt of the model's own configuration; NULL: its default, if it has one */
     const char *prompt;      /* text put in front of each text in place of a named one; "" for none */
+    bool is_query;           /* texts are questions, not documents: decides between the model's own prompts */
     size_t dimensions; /* keep the first so many and give the vector unit length again (Matryoshka); 0: all */
     const char *cache_file; /* vectors of texts that any load embedded before, kept in this file; or NULL */
     const struct heddle_embedder_service *service; /* HTTP providers */

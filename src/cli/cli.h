@@ -97,6 +97,7 @@ int heddle_command_search(struct heddle_cli *cli);
 int heddle_command_generate(struct heddle_cli *cli);
 int heddle_command_cypher(struct heddle_cli *cli);
 int heddle_command_init(struct heddle_cli *cli);
+int heddle_command_embed(struct heddle_cli *cli);
 int heddle_command_model(struct heddle_cli *cli);
 int heddle_command_explain(struct heddle_cli *cli);
 int heddle_command_version(struct heddle_cli *cli);

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "run/run.h"
-#include "source/generate/export.h"
+#include "source/export/export.h"
 
 enum {
     ROWS_DEFAULT = 5000,

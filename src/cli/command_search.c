@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "run/model_find.h"
+#include "run/model_open.h"
 #include "run/run.h"
 #include "sink/search.h"
 
@@ -18,40 +18,40 @@ enum {
     VALUE_BYTES_MAX = 200, /* of a property on a terminal; --json gives all */
 };
 
-/* The precision that made the vectors in the graph, so that the question is asked in the same one; an unknown one, or one
- * that this CPU cannot do, is near enough in fp32. */
-static enum heddle_precision precision_of(const char *name)
+/* The question in the precision and the width of the vectors in the graph, unless a flag says otherwise; a precision that this
+ * CPU cannot do is near enough in fp32. */
+static int settle(struct heddle_cli *cli, const struct heddle_search_subject *subject,
+                  struct heddle_error *error)
 {
     enum heddle_precision precision = HEDDLE_PRECISION_FP32;
-    if (name != NULL && heddle_precision_parse(name, &precision) && heddle_precision_runs(precision)) {
-        return precision;
-    }
-    return HEDDLE_PRECISION_FP32;
+    const bool runs = subject->precision != NULL && heddle_precision_parse(subject->precision, &precision) &&
+                      heddle_precision_runs(precision);
+    return heddle_options_set(&cli->options, HEDDLE_OPTION_PRECISION,
+                              heddle_precision_name(runs ? precision : HEDDLE_PRECISION_FP32),
+                              HEDDLE_ORIGIN_JOB, "the load's record", error);
 }
 
-static int embed(const char *directory, const char *precision, const char *text, struct heddle_arena *arena,
-                 float **vector_out, uint32_t *dimensions_out, struct heddle_error *error)
+/* The vector of the question, in the arena. */
+static int embed(struct heddle_cli *cli, const char *model, const char *text, float **vector_out,
+                 uint32_t *dimensions_out, struct heddle_error *error)
 {
     struct heddle_embedder *embedder = NULL;
-    struct heddle_embedder_worker *worker = NULL;
-    const struct heddle_embedder_options options = {.kernel = getenv("HEDDLE_KERNEL"),
-                                                    .precision = precision_of(precision)};
-    int status = heddle_embedder_open(directory, &options, &embedder, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_embedder_worker_create(embedder, &worker, error);
-    }
+    int status =
+        heddle_model_open(&cli->options, model, HEDDLE_MODEL_FOR_QUERIES, cli->arena, &embedder, error);
     if (status == HEDDLE_OK) {
         const struct heddle_embed_text one = {text, strlen(text)};
         struct heddle_embed_status fate = {0};
         *dimensions_out = (uint32_t)heddle_embedder_dimensions(embedder);
-        *vector_out = heddle_arena_calloc(arena, *dimensions_out, sizeof **vector_out);
-        status = *vector_out == NULL ? heddle_error_out_of_memory(error)
-                                     : heddle_embedder_embed(worker, &one, 1, *vector_out, &fate, error);
-        if (status == HEDDLE_OK && (fate.no_text || fate.result != HEDDLE_EMBED_DONE)) {
+        *vector_out = heddle_arena_calloc(cli->arena, *dimensions_out, sizeof **vector_out);
+        status = *vector_out == NULL
+                     ? heddle_error_out_of_memory(error)
+                     : heddle_embedder_embed_all(embedder, 1, &one, 1, *vector_out, &fate, NULL, error);
+        if (status == HEDDLE_OK && fate.result != HEDDLE_EMBED_DONE) {
+            status = heddle_error_set(error, HEDDLE_MODEL, "the text cannot be embedded: %s", fate.reason);
+        } else if (status == HEDDLE_OK && fate.no_text) {
             status = heddle_error_set(error, HEDDLE_INVALID, "there is no text to search for");
         }
     }
-    heddle_embedder_worker_destroy(worker);
     heddle_embedder_close(embedder);
     return status;
 }
@@ -132,12 +132,10 @@ static int search(struct heddle_cli *cli, struct heddle_search *found, size_t k,
             "the database does not say which model made the vectors of %s: use --model NAME",
             subject.index[0] == '\0' ? subject.label : subject.index);
     }
-    const char *directory = NULL;
-    HEDDLE_TRY(heddle_model_find(model, cli->arena, &directory, error));
+    HEDDLE_TRY(settle(cli, &subject, error));
     float *vector = NULL;
     uint32_t dimensions = 0;
-    HEDDLE_TRY(
-        embed(directory, subject.precision, cli->positional[0], cli->arena, &vector, &dimensions, error));
+    HEDDLE_TRY(embed(cli, model, cli->positional[0], &vector, &dimensions, error));
     struct heddle_search_result result = {0};
     HEDDLE_TRY(heddle_arena_create(0, &result.arena, error));
     const int status = heddle_search_query(found, vector, dimensions, k, &result, error);

@@ -1,4 +1,4 @@
-/* command_small.c: check, version, explain and model: commands that touch no database. */
+/* command_small.c: check, version and explain: commands that touch no database. */
 #include <heddle/version.h>
 #include <string.h>
 
@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "cli/problems.h"
-#include "run/model_find.h"
 #include "run/plan.h"
 #include "run/run.h"
 
@@ -96,6 +95,8 @@ static const struct explanation EXPLANATIONS[] = {
     {"VALUE_TYPE",
      "A value cannot be converted to the type that the job declares. With on_bad_value: null on the\n"
      "target the row is written without it."},
+    {"EMBED_FAILED",
+     "The row's text could not be embedded; the reason says why. A service may have refused this one text."},
     {"CONSTRAINT",
      "A constraint of the database refuses this row, for example a second node with the same unique key."},
 };
@@ -123,59 +124,5 @@ int heddle_command_explain(struct heddle_cli *cli)
         return heddle_cli_usage(cli, "there is nothing to tell about '%s'; `heddle explain` lists all codes",
                                 cli->positional[0]);
     }
-    return heddle_cli_print(cli, &text);
-}
-
-static void print_model(const struct heddle_embedder_info *info, const char *directory, bool json,
-                        struct heddle_buffer *out)
-{
-    if (json) {
-        heddle_buffer_append_format(out,
-                                    "{\"name\": \"%s\", \"architecture\": \"%s\", \"dimensions\": %zu, "
-                                    "\"layers\": %zu, \"heads\": %zu, "
-                                    "\"intermediate\": %zu, \"vocabulary\": %zu, \"max_tokens\": %zu, "
-                                    "\"pooling\": \"%s\", \"normalized\": %s, "
-                                    "\"precision\": \"%s\", \"kernel\": \"%s\", \"parameters\": %llu}\n",
-                                    info->name, info->architecture, info->dimensions, info->layers,
-                                    info->heads, info->intermediate, info->vocabulary, info->max_tokens,
-                                    info->pooling, info->normalized ? "true" : "false", info->precision,
-                                    info->kernel, (unsigned long long)info->parameters);
-        return;
-    }
-    char parameters[32], vocabulary[32];
-    heddle_buffer_append_format(
-        out,
-        "%s\n  directory   %s\n  kind        %s, %zu layers of %zu, %zu heads, feed-forward %zu\n"
-        "  vectors     %zu dimensions, %s pooling%s\n  tokens      at most %zu a text, vocabulary of %s\n"
-        "  weights     %s parameters, %.0f MB packed\n  runs as     %s, kernel %s\n",
-        info->name, directory, info->architecture, info->layers, info->dimensions, info->heads,
-        info->intermediate, info->dimensions, info->pooling, info->normalized ? ", normalised" : "",
-        info->max_tokens, heddle_text_grouped(info->vocabulary, vocabulary),
-        heddle_text_grouped(info->parameters, parameters), (double)info->packed_bytes / 1e6, info->precision,
-        info->kernel);
-}
-
-int heddle_command_model(struct heddle_cli *cli)
-{
-    if (strcmp(cli->positional[0], "info") != 0) {
-        return heddle_cli_usage(cli, "there is no `heddle model %s`; use `heddle model info [NAME]`",
-                                cli->positional[0]);
-    }
-    const char *name = cli->positional_count > 1 ? cli->positional[1] : "all-MiniLM-L6-v2";
-    const char *directory = NULL;
-    struct heddle_embedder *embedder = NULL;
-    struct heddle_error error = {0};
-    int status = heddle_model_find(name, cli->arena, &directory, &error);
-    if (status == HEDDLE_OK) {
-        status = heddle_embedder_open(directory, NULL, &embedder, &error);
-    }
-    if (status != HEDDLE_OK) {
-        return heddle_cli_fail(cli, &error);
-    }
-    struct heddle_embedder_info info;
-    struct heddle_buffer text = {0};
-    heddle_embedder_describe(embedder, &info);
-    print_model(&info, directory, cli->json, &text);
-    heddle_embedder_close(embedder);
     return heddle_cli_print(cli, &text);
 }

@@ -10,17 +10,44 @@ static const enum heddle_option_id CONNECTION[] = {
     HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
     HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  HEDDLE_OPTION_COUNT};
 
-static const enum heddle_option_id RUN[] = {
-    HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE,     HEDDLE_OPTION_USERNAME,   HEDDLE_OPTION_PASSWORD_FILE,
-    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,      HEDDLE_OPTION_CHECKPOINT, HEDDLE_OPTION_FRESH,
-    HEDDLE_OPTION_YES,      HEDDLE_OPTION_LIMIT,        HEDDLE_OPTION_BATCH_ROWS, HEDDLE_OPTION_BATCH_BYTES,
-    HEDDLE_OPTION_WRITERS,  HEDDLE_OPTION_VECTOR_INDEX, HEDDLE_OPTION_PRECISION,  HEDDLE_OPTION_EMBED_THREADS,
-    HEDDLE_OPTION_MODEL,    HEDDLE_OPTION_REJECT_LIMIT, HEDDLE_OPTION_VERIFY,     HEDDLE_OPTION_TX_TIMEOUT,
-    HEDDLE_OPTION_COUNT};
+/* How a model is found and run: shared by every command that embeds. */
+#define MODEL_OPTIONS                                                                                        \
+    HEDDLE_OPTION_MODEL, HEDDLE_OPTION_PRECISION, HEDDLE_OPTION_PROVIDER, HEDDLE_OPTION_KERNEL,              \
+        HEDDLE_OPTION_PROMPT, HEDDLE_OPTION_DIMENSIONS, HEDDLE_OPTION_EMBEDDING_CACHE,                       \
+        HEDDLE_OPTION_EMBEDDING_URL, HEDDLE_OPTION_EMBEDDING_KEY_FILE, HEDDLE_OPTION_ONNX_LIBRARY
+
+static const enum heddle_option_id RUN[] = {HEDDLE_OPTION_TO,
+                                            HEDDLE_OPTION_DATABASE,
+                                            HEDDLE_OPTION_USERNAME,
+                                            HEDDLE_OPTION_PASSWORD_FILE,
+                                            HEDDLE_OPTION_ENV_FILE,
+                                            HEDDLE_OPTION_CA_FILE,
+                                            HEDDLE_OPTION_CHECKPOINT,
+                                            HEDDLE_OPTION_FRESH,
+                                            HEDDLE_OPTION_YES,
+                                            HEDDLE_OPTION_LIMIT,
+                                            HEDDLE_OPTION_BATCH_ROWS,
+                                            HEDDLE_OPTION_BATCH_BYTES,
+                                            HEDDLE_OPTION_WRITERS,
+                                            HEDDLE_OPTION_VECTOR_INDEX,
+                                            HEDDLE_OPTION_EMBED_THREADS,
+                                            MODEL_OPTIONS,
+                                            HEDDLE_OPTION_REJECT_LIMIT,
+                                            HEDDLE_OPTION_VERIFY,
+                                            HEDDLE_OPTION_TX_TIMEOUT,
+                                            HEDDLE_OPTION_COUNT};
 
 static const enum heddle_option_id SEARCH[] = {
     HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
-    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  HEDDLE_OPTION_MODEL,    HEDDLE_OPTION_COUNT};
+    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  MODEL_OPTIONS,          HEDDLE_OPTION_COUNT};
+
+static const enum heddle_option_id EMBED[] = {
+    HEDDLE_OPTION_LIMIT,   HEDDLE_OPTION_EMBED_THREADS, MODEL_OPTIONS,      HEDDLE_OPTION_ENV_FILE,
+    HEDDLE_OPTION_CA_FILE, HEDDLE_OPTION_REJECT_LIMIT,  HEDDLE_OPTION_COUNT};
+
+static const enum heddle_option_id MODEL[] = {HEDDLE_OPTION_EMBED_THREADS, MODEL_OPTIONS,
+                                              HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
+                                              HEDDLE_OPTION_COUNT};
 
 static const struct heddle_cli_flag CHECK_FLAGS[] = {
     {"explain", NULL, "print every setting with its value and where it came from"},
@@ -53,6 +80,21 @@ static const struct heddle_cli_flag INIT_FLAGS[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct heddle_cli_flag EMBED_FLAGS[] = {
+    {"column", "NAME", "the column that holds the text; needed where there are several"},
+    {"as", "NAME", "what the new column is called (embedding)"},
+    {"type", "T", "parquet, csv or jsonl; told from IN's name where not given"},
+    {"format", "F", "parquet or jsonl; told from OUT's name where not given"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag MODEL_FLAGS[] = {
+    {"sample", "FILE", "verify: a table whose texts to try; made-up removal reasons where not given"},
+    {"column", "NAME", "verify: the column of the sample that holds the text"},
+    {"rows", "N", "verify: how many texts (500)"},
+    {"local", "NAME", "verify: the model to compute here for comparison with another provider"},
+    {NULL, NULL, NULL},
+};
+
 const struct heddle_command heddle_commands[] = {
     {"run", "run JOB [--to URI]", "load what a job file describes",
      "Reads the job's tables, embeds their text, writes nodes, vectors and relationships, builds the "
@@ -80,11 +122,19 @@ const struct heddle_command heddle_commands[] = {
      "Looks at the first rows: which column is a key, which holds text worth embedding, which refer to other "
      "things.\n",
      INIT_FLAGS, NULL, 1, 1, heddle_command_init},
-    {"model", "model info [NAME]", "tell about an embedding model",
-     "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2). The kernel is the best "
-     "that this\n"
-     "CPU runs; HEDDLE_KERNEL=NAME in the environment forces one (`heddle version` lists them).\n",
-     NULL, NULL, 1, 2, heddle_command_model},
+    {"embed", "embed IN OUT [--column NAME]", "add a column of vectors to a table",
+     "IN is Parquet, CSV or JSON lines, OUT is Parquet or JSON lines. Rows keep their order; a row without "
+     "text has no\n"
+     "vector. OUT appears when it is complete.\n\n"
+     "Example: heddle embed removals.parquet vectors.parquet --column RMV_REA_TX\n",
+     EMBED_FLAGS, EMBED, 2, 2, heddle_command_embed},
+    {"model", "model info|verify [NAME]", "tell about an embedding model, or check it on this machine",
+     "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2).\n"
+     "verify checks shapes, odd texts and meaning, and shows what each precision costs against fp32: cosine "
+     "and speed.\n"
+     "With --provider and --embedding-url it compares a service with the same model computed here.\n\n"
+     "Example: heddle model verify all-MiniLM-L6-v2 --sample removals.parquet --column RMV_REA_TX\n",
+     MODEL_FLAGS, MODEL, 1, 2, heddle_command_model},
     {"explain", "explain [CODE]", "tell more about an exit code or the code of a reject", "", NULL, NULL, 0,
      1, heddle_command_explain},
     {"version", "version", "print the version and what it is built with", "", NULL, NULL, 0, 0,

@@ -81,6 +81,8 @@ struct heddle_batch {
     uint64_t first_row;            /* 0-based ordinal in the file of row 0 */
     struct heddle_column *vectors; /* what the embedding stage adds, one a embedding slot; NULL before */
     size_t vector_count;
+    const char *const *
+        *failures; /* a slot: NULL, or for each row why its text could not be embedded, or NULL */
     _Atomic uint32_t references;
 };
 

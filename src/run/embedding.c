@@ -85,22 +85,38 @@ static int recall(struct heddle_embedding_thread *thread, const struct heddle_em
     return HEDDLE_OK;
 }
 
+/* Notes why a row has no vector. */
+static int note_failure(struct heddle_batch *batch, size_t slot, size_t row, const char *reason,
+                        struct heddle_error *error)
+{
+    const char **reasons = (const char **)batch->failures[slot];
+    if (reasons == NULL) {
+        reasons = heddle_arena_calloc(batch->arena, batch->rows, sizeof *reasons);
+        batch->failures[slot] = reasons;
+    }
+    const char *copy = reasons == NULL ? NULL : heddle_arena_copy_text(batch->arena, reason, strlen(reason));
+    if (copy == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    reasons[row] = copy;
+    return HEDDLE_OK;
+}
+
 /* Puts what the encoder made into its rows, and into the cache. */
-static int put_back(const struct heddle_embedding_slot *slot, const struct heddle_batch *batch,
+static int put_back(struct heddle_embedding_thread *thread, size_t slot_index, struct heddle_batch *batch,
                     const struct pending *pending, float *vectors, uint8_t *valid, struct heddle_error *error)
 {
+    const struct heddle_embedding_slot *slot = &thread->slots[slot_index];
     const size_t width = heddle_embedder_dimensions(slot->embedder);
     for (size_t i = 0; i < pending->count; i++) {
         const struct heddle_embed_status *fate = &pending->fates[i];
         const float *vector = pending->vectors + i * width;
         const size_t row = pending->rows[i];
-        if (fate->result != HEDDLE_EMBED_DONE) {
-            return heddle_error_set(error, HEDDLE_MODEL,
-                                    "the text in %s, row %llu, could not be embedded: %s", batch->file,
-                                    (unsigned long long)(batch->first_row + row), fate->reason);
-        }
         memcpy(vectors + row * width, vector, width * sizeof *vector);
-        if (fate->no_text) {
+        if (fate->result != HEDDLE_EMBED_DONE) {
+            set_null(valid, row);
+            HEDDLE_TRY(note_failure(batch, slot_index, row, fate->reason, error));
+        } else if (fate->no_text) {
             set_null(valid, row);
         } else if (slot->cache != NULL &&
                    !fate->truncated) { /* so that truncated texts are counted each time */
@@ -134,7 +150,7 @@ static int embed_column(struct heddle_embedding_thread *thread, size_t slot_inde
                                        pending.vectors, pending.fates, error);
     }
     if (status == HEDDLE_OK) {
-        status = put_back(slot, batch, &pending, vectors, valid, error);
+        status = put_back(thread, slot_index, batch, &pending, vectors, valid, error);
     }
     free(pending.vectors);
     *out = (struct heddle_column){.type = HEDDLE_TYPE_VECTOR,
@@ -149,13 +165,14 @@ int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_b
                          struct heddle_error *error)
 {
     struct heddle_column *vectors = heddle_arena_calloc(batch->arena, thread->slot_count, sizeof *vectors);
-    if (vectors == NULL) {
+    batch->failures = heddle_arena_calloc(batch->arena, thread->slot_count, sizeof(const char *const *));
+    if (vectors == NULL || batch->failures == NULL) {
         return heddle_error_out_of_memory(error);
     }
     for (size_t i = 0; i < thread->slot_count; i++) {
         struct heddle_column text;
         const uint8_t *bad = NULL;
-        HEDDLE_TRY(heddle_column_convert(batch->arena, &batch->columns[thread->slots[i].plan->column],
+        HEDDLE_TRY(heddle_column_convert(batch->arena, &batch->columns[thread->slots[i].column],
                                          HEDDLE_TYPE_STRING, HEDDLE_TYPE_NULL, &text, &bad, error));
         HEDDLE_TRY(embed_column(thread, i, batch, &text, &vectors[i], error));
     }

@@ -10,7 +10,7 @@
 
 /* One text column of a source and the model that reads it. */
 struct heddle_embedding_slot {
-    const struct heddle_plan_slot *plan;
+    size_t column;                    /* of the batch: the text */
     struct heddle_embedder *embedder; /* borrowed; slots of one model share it */
     struct heddle_text_cache *cache;  /* borrowed; or NULL: every text is embedded */
 };
@@ -23,8 +23,9 @@ HEDDLE_MUST_CHECK int heddle_embedding_thread_create(const struct heddle_embeddi
                                                      struct heddle_embedding_thread **thread_out,
                                                      struct heddle_error *error);
 
-/* Fills batch->vectors: one VECTOR column a slot, null where the row has no text. The batch must belong to this thread
- * alone for the call. Errors: HEDDLE_MODEL (a text that is not UTF-8: file and row named), HEDDLE_OUT_OF_MEMORY. */
+/* Fills batch->vectors: one VECTOR column a slot, null where the row has no text or its text could not be embedded; why not
+ * stands in batch->failures. The batch must belong to this thread alone for the call. Errors: those of
+ * heddle_embedder_embed(). */
 HEDDLE_MUST_CHECK int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_batch *batch,
                                            struct heddle_error *error);
 

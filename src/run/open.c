@@ -1,13 +1,12 @@
 /* open.c: everything that can be checked before a database is touched: job, sources, models, settings. */
 #include <limits.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "run/model_find.h"
+#include "run/model_open.h"
 #include "run/state.h"
 
 enum {
@@ -59,16 +58,6 @@ int heddle_run_open_source(struct heddle_run *run, size_t index, struct heddle_e
     return HEDDLE_OK;
 }
 
-static int precision_of(const struct heddle_run *run, enum heddle_precision *out, struct heddle_error *error)
-{
-    const char *text = heddle_run_text(run, HEDDLE_OPTION_PRECISION);
-    *out = HEDDLE_PRECISION_AUTO;
-    if (text != NULL && !heddle_precision_parse(text, out)) {
-        return heddle_error_set(error, HEDDLE_INVALID, "there is no precision '%s'", text);
-    }
-    return HEDDLE_OK;
-}
-
 static int open_model(struct heddle_run *run, const char *name, const struct heddle_run_model **model_out,
                       struct heddle_error *error)
 {
@@ -79,12 +68,9 @@ static int open_model(struct heddle_run *run, const char *name, const struct hed
         }
     }
     const char *place = heddle_run_text(run, HEDDLE_OPTION_MODEL);
-    const char *directory = NULL;
-    HEDDLE_TRY(heddle_model_find(place == NULL ? name : place, run->arena, &directory, error));
-    struct heddle_embedder_options options = {.kernel = getenv("HEDDLE_KERNEL")};
-    HEDDLE_TRY(precision_of(run, &options.precision, error));
     struct heddle_run_model *model = &run->models[run->model_count];
-    HEDDLE_TRY(heddle_embedder_open(directory, &options, &model->embedder, error));
+    HEDDLE_TRY(heddle_model_open(run->options, place == NULL ? name : place, HEDDLE_MODEL_FOR_DOCUMENTS,
+                                 run->arena, &model->embedder, error));
     model->name = name;
     run->model_count++;
     *model_out = model;
@@ -110,7 +96,7 @@ static int open_models(struct heddle_run *run, struct heddle_error *error)
         }
         for (size_t j = 0; j < planned->slot_count; j++) {
             struct heddle_embedding_slot *slot = &run->sources[i].slots[j];
-            slot->plan = &planned->slots[j];
+            slot->column = planned->slots[j].column;
             const struct heddle_run_model *model = NULL;
             HEDDLE_TRY(open_model(run, planned->slots[j].model, &model, error));
             slot->embedder = model->embedder;
@@ -151,28 +137,13 @@ static int open_rejects(struct heddle_run *run, struct heddle_error *error)
     if (rejects == NULL || run->receipt.load_id == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    const struct heddle_option_value *value = &run->options->values[HEDDLE_OPTION_REJECT_LIMIT];
-    const struct heddle_reject_limit limit = {
-        .limited = value->text != NULL && strcmp(value->text, "none") != 0,
-        .rows = value->number > 0 ? (uint64_t)value->number : 0,
-        .ratio = value->ratio,
-    };
+    const struct heddle_reject_limit limit =
+        heddle_reject_limit_of(&run->options->values[HEDDLE_OPTION_REJECT_LIMIT]);
     const char *receipt = heddle_arena_format(run->arena, "%s/receipt.json", run->folder);
     if (receipt != NULL && run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
         unlink(receipt);
     }
     return heddle_rejects_open(rejects, run->receipt.load_id, &limit, &run->rejects, error);
-}
-
-static size_t threads_to_embed_with(const struct heddle_run *run)
-{
-    const int64_t wanted = heddle_run_number(run, HEDDLE_OPTION_EMBED_THREADS);
-    if (wanted > 0) {
-        return (size_t)wanted;
-    }
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
 static int fill(struct heddle_run *run, struct heddle_error *error)
@@ -188,7 +159,7 @@ static int fill(struct heddle_run *run, struct heddle_error *error)
     if (run->sources == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    run->embed_threads = threads_to_embed_with(run);
+    run->embed_threads = heddle_embed_threads(run->options);
     HEDDLE_TRY(open_rejects(run, error));
     heddle_rejects_follow(run->rejects, &run->counters.rows_read);
     HEDDLE_TRY(open_sources(run, error));

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 
 enum {
-    /* Batches that may wait before the sink: enough to ride out a slow one, little memory (a batch is about 1 MB). */
+    /* Batches that may wait before the outlet: enough to ride out a slow one, little memory (a batch is about 1 MB). */
     QUEUE_BATCHES = 8,
     EMBED_THREADS_MAX = 256,
 };
@@ -32,7 +32,7 @@ struct stage {
     pthread_t reader;
     pthread_t embedders[EMBED_THREADS_MAX];
     size_t embedder_count;
-    bool embeds; /* items wait for an embedder before the sink takes them */
+    bool embeds; /* items wait for an embedder before the outlet takes them */
     bool reader_started;
     struct item *held; /* the item at which the pass failed: an embedder may still be at work on it */
 };
@@ -204,16 +204,15 @@ static void item_free(struct item *item)
     }
 }
 
-static int feed_sink(struct stage *stage, struct heddle_error *error)
+static int feed_outlet(struct stage *stage, struct heddle_error *error)
 {
-    struct heddle_pipeline *pipeline = stage->pipeline;
+    const struct heddle_pipeline_outlet *outlet = &stage->pipeline->outlet;
     void *next = NULL;
     int status = HEDDLE_OK;
     while (status == HEDDLE_OK && heddle_lane_queue_pop(stage->order, &next) == HEDDLE_OK) {
         struct item *item = next;
         if (wait_for(stage, item)) {
-            status = heddle_sink_write(pipeline->sink, item->batch, pipeline->pass->targets,
-                                       pipeline->pass->target_count, error);
+            status = outlet->take(outlet->context, item->batch, error);
         } else {
             status = HEDDLE_CLOSED;
         }
@@ -253,7 +252,7 @@ static int run_stage(struct stage *stage, struct heddle_error *error)
     if (status != HEDDLE_OK) {
         fail(stage, &reason);
     } else {
-        status = feed_sink(stage, &reason);
+        status = feed_outlet(stage, &reason);
     }
     end_threads(stage);
     if (stage->failed) {
@@ -265,7 +264,8 @@ static int run_stage(struct stage *stage, struct heddle_error *error)
     if (stop_asked(stage)) {
         return heddle_error_set(error, HEDDLE_INTERRUPTED, "stopped on request");
     }
-    return status == HEDDLE_OK ? heddle_sink_flush(stage->pipeline->sink, error) : status;
+    const struct heddle_pipeline_outlet *outlet = &stage->pipeline->outlet;
+    return status == HEDDLE_OK && outlet->flush != NULL ? outlet->flush(outlet->context, error) : status;
 }
 
 int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *error)

@@ -1,9 +1,9 @@
-/* pipeline.h: one pass: a source read, embedded and handed to the sink, each stage on threads of its own.
+/* pipeline.h: one pass: a source read, embedded and handed on, each stage on threads of its own.
  *
  *   reader (1 thread) -> [work queue] -> embedders (n threads)
- *           \-> [order queue] ---------------------------------> the caller's thread -> sink
+ *           \-> [order queue] ---------------------------------> the caller's thread -> outlet
  *
- * Batches reach the sink in source order, so that a later row of a key is written later. The queues are short and bounded:
+ * Batches reach the outlet (the sink of a load, the file of `heddle embed`) in source order, so that a later row of a key is written later. The queues are short and bounded:
  * they are the backpressure, and memory is flat whatever the input.
  */
 #ifndef HEDDLE_RUN_PIPELINE_H
@@ -12,7 +12,6 @@
 #include <stdatomic.h>
 
 #include "run/embedding.h"
-#include "sink/sink.h"
 #include "source/source.h"
 
 /* What is counted while a pass runs; read by the progress display at any time. */
@@ -26,19 +25,27 @@ struct heddle_pipeline_counters {
 /* All zero, while others may be reading them. */
 void heddle_pipeline_counters_reset(struct heddle_pipeline_counters *counters);
 
+/* Where the batches go, on the caller's thread. */
+struct heddle_pipeline_outlet {
+    /* The batch is the pipeline's; what keeps it retains it. */
+    int (*take)(void *context, struct heddle_batch *batch, struct heddle_error *error);
+    /* Behind the last batch of a pass that did not fail; or NULL. */
+    int (*flush)(void *context, struct heddle_error *error);
+    void *context;
+};
+
 struct heddle_pipeline {
     struct heddle_source *source;
-    const struct heddle_plan_pass *pass;
     const struct heddle_embedding_slot *slots; /* of the pass's source; none = no embedding in this pass */
     size_t slot_count;
     size_t threads; /* that embed */
-    struct heddle_sink *sink;
+    struct heddle_pipeline_outlet outlet;
     const _Atomic bool *stop; /* set from another thread: no more batches are read */
     struct heddle_pipeline_counters *counters;
     struct heddle_embed_statistics embedded; /* out */
 };
 
-/* Runs the pass and flushes the sink. On any error all threads have ended when it returns.
+/* Runs the pass and flushes the outlet. On any error all threads have ended when it returns.
  * Errors: those of the stages; HEDDLE_INTERRUPTED when `stop` was set. */
 HEDDLE_MUST_CHECK int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *error);
 

@@ -38,6 +38,15 @@ struct heddle_rejects {
     size_t file_capacity;
 };
 
+struct heddle_reject_limit heddle_reject_limit_of(const struct heddle_option_value *setting)
+{
+    return (struct heddle_reject_limit){
+        .limited = setting->text != NULL && strcmp(setting->text, "none") != 0,
+        .rows = setting->number > 0 ? (uint64_t)setting->number : 0,
+        .ratio = setting->ratio,
+    };
+}
+
 /* Removes what an earlier run left: only files that such a run can have made. */
 static void remove_old_files(const char *folder)
 {

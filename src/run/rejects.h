@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "column/reject.h"
+#include "spec/options.h"
 
 struct heddle_rejects;
 
@@ -24,6 +25,9 @@ struct heddle_reject_limit {
     double
         ratio; /* at most this share of the rows expected (0.001 = 0.1 %), at least HEDDLE_REJECT_LIMIT_FLOOR */
 };
+
+/* The limit that the setting reject_limit says. */
+struct heddle_reject_limit heddle_reject_limit_of(const struct heddle_option_value *setting);
 
 /* `folder` need not exist; files of an earlier run in it are removed. `load` is the load's id.
  * Errors: HEDDLE_IO (folder named), HEDDLE_OUT_OF_MEMORY. */

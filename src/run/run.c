@@ -99,19 +99,20 @@ static void add_time(struct heddle_receipt_time *time, uint64_t wall_ns, uint64_
 }
 
 /* Adds what a pass did to the receipt. */
-static void account_pass(struct heddle_run *run, const struct heddle_pipeline *pipeline)
+static void account_pass(struct heddle_run *run, const struct heddle_plan_pass *pass,
+                         const struct heddle_pipeline *pipeline)
 {
     struct heddle_receipt *receipt = &run->receipt;
     const struct heddle_pipeline_counters *counters = &run->counters;
     const uint64_t rows = atomic_load(&counters->rows_read);
-    struct heddle_run_source *source = &run->sources[pipeline->pass->source];
+    struct heddle_run_source *source = &run->sources[pass->source];
     if (!source->counted) {
         source->counted = true;
         receipt->rows_read += rows;
         receipt->rows_unreadable += heddle_source_rows_rejected(source->opened);
     }
-    for (size_t i = 0; i < pipeline->pass->target_count; i++) {
-        receipt->targets[pipeline->pass->targets[i]].rows_offered += rows;
+    for (size_t i = 0; i < pass->target_count; i++) {
+        receipt->targets[pass->targets[i]].rows_offered += rows;
     }
     add_time(&receipt->read, atomic_load(&counters->read_ns), atomic_load(&counters->read_cpu_ns));
     if (pipeline->slot_count > 0) {
@@ -135,6 +136,24 @@ static void start_pass(struct heddle_run *run, size_t index)
     }
 }
 
+/* What a pass hands its batches to. */
+struct sink_outlet {
+    struct heddle_sink *sink;
+    const struct heddle_plan_pass *pass;
+};
+
+static int write_to_sink(void *context, struct heddle_batch *batch, struct heddle_error *error)
+{
+    const struct sink_outlet *outlet = context;
+    return heddle_sink_write(outlet->sink, batch, outlet->pass->targets, outlet->pass->target_count, error);
+}
+
+static int flush_sink(void *context, struct heddle_error *error)
+{
+    const struct sink_outlet *outlet = context;
+    return heddle_sink_flush(outlet->sink, error);
+}
+
 static int run_pass(struct heddle_run *run, size_t index, struct heddle_error *error)
 {
     const struct heddle_plan_pass *pass = &run->plan->passes[index];
@@ -143,19 +162,19 @@ static int run_pass(struct heddle_run *run, size_t index, struct heddle_error *e
         HEDDLE_TRY(heddle_run_open_source(run, pass->source, error));
     }
     start_pass(run, index);
+    struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
     struct heddle_pipeline pipeline = {
         .source = source->opened,
-        .pass = pass,
         .slots = source->slots,
         .slot_count = pass->embeds ? run->plan->sources[pass->source].slot_count : 0,
         .threads = run->embed_threads,
-        .sink = run->sink,
+        .outlet = {.take = write_to_sink, .flush = flush_sink, .context = &outlet},
         .stop = &run->stop,
         .counters = &run->counters,
         .embedded = run->receipt.embedded,
     };
     const int status = heddle_pipeline_run(&pipeline, error);
-    account_pass(run, &pipeline);
+    account_pass(run, pass, &pipeline);
     if (status == HEDDLE_OK) {
         heddle_source_close(source->opened); /* the sink has flushed: no batch is left */
         source->opened = NULL;

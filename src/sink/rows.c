@@ -312,6 +312,17 @@ static int reject_verdict(const struct heddle_target_rows *ready, size_t row, co
                               error);
 }
 
+/* Why the row's text could not be embedded, NULL where it was, or where the target wants no vector. */
+static const char *embedding_failure(const struct heddle_target_rows *ready, size_t row)
+{
+    const struct heddle_batch *batch = ready->owner->batch;
+    if (ready->vector == NULL || batch->failures == NULL) {
+        return NULL;
+    }
+    const char *const *reasons = batch->failures[ready->target->vector_slot];
+    return reasons == NULL ? NULL : reasons[row];
+}
+
 static int sort_rows(struct heddle_target_rows *ready, const struct verdict *verdicts,
                      const struct heddle_reject_sink *rejects, struct heddle_error *error)
 {
@@ -321,11 +332,17 @@ static int sort_rows(struct heddle_target_rows *ready, const struct verdict *ver
         return heddle_error_out_of_memory(error);
     }
     for (size_t row = 0; row < count; row++) {
-        if (verdicts[row].kind == VERDICT_GOOD) {
+        const char *failure = embedding_failure(ready, row);
+        if (verdicts[row].kind == VERDICT_GOOD && failure == NULL) {
             ready->rows[ready->row_count++] = (uint32_t)row;
             continue;
         }
         ready->rejected++;
+        if (verdicts[row].kind == VERDICT_GOOD) {
+            HEDDLE_TRY(
+                heddle_rows_reject(ready, row, rejects, HEDDLE_STAGE_EMBED, "EMBED_FAILED", failure, error));
+            continue;
+        }
         HEDDLE_TRY(reject_verdict(ready, row, &verdicts[row], rejects, error));
     }
     return HEDDLE_OK;

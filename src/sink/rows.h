@@ -8,7 +8,8 @@
  *   for (size_t i = 0; i < ready->row_count; i++) { … ready->rows[i] … }        an index into the columns
  *   heddle_rows_release(rows);
  *
- * Codes of rejects, stage convert: KEY_NULL (null, NaN), KEY_TYPE, END_KEY_NULL, END_KEY_TYPE, VALUE_TYPE.
+ * Codes of rejects, stage convert: KEY_NULL (null, NaN), KEY_TYPE, END_KEY_NULL, END_KEY_TYPE, VALUE_TYPE; stage embed:
+ * EMBED_FAILED (batch->failures).
  *
  * Ownership: struct heddle_rows is counted. It holds a reference to its batch and an arena with the converted columns;
  *            the last release frees all. What convert() answers lies in it.

@@ -13,6 +13,17 @@
 /* Such a file has ten lines; a megabyte of it is another file. */
 enum { ENV_FILE_BYTES_MAX = 1024 * 1024 };
 
+/* The variables of an embedding service's key, and whose they are (NULL: any). Ours comes first: it wins. */
+static const struct {
+    const char *variable;
+    const char *provider;
+} key_variables[HEDDLE_EMBEDDING_KEYS] = {
+    {"HEDDLE_EMBEDDING_KEY", NULL},
+    {"OPENAI_API_KEY", "openai"},
+    {"DATABRICKS_TOKEN", "databricks"},
+    {"HF_TOKEN", "tei"},
+};
+
 /* Where names are looked up: the process's environment, or the pairs of a file. */
 struct scope {
     const char *const *pairs; /* NAME=VALUE, NULL-terminated */
@@ -102,6 +113,9 @@ static int set_scope(struct heddle_options *options, const struct scope *scope, 
     }
     HEDDLE_TRY(keep(options, scope, "NEO4J_PASSWORD", &options->password, error));
     HEDDLE_TRY(keep(options, scope, "NEO4J_BEARER_TOKEN", &options->bearer_token, error));
+    for (size_t i = 0; i < HEDDLE_EMBEDDING_KEYS; i++) {
+        HEDDLE_TRY(keep(options, scope, key_variables[i].variable, &options->embedding_keys[i], error));
+    }
     HEDDLE_TRY(keep(options, scope, "NEO4J_PROTOCOL", &options->protocol, error));
     HEDDLE_TRY(keep(options, scope, "NEO4J_HOST", &options->host, error));
     if (options->host.text != NULL) {
@@ -122,6 +136,23 @@ int heddle_options_set_environment(struct heddle_options *options, char *const *
     const struct scope scope = {.pairs = (const char *const *)environment,
                                 .origin = HEDDLE_ORIGIN_ENVIRONMENT};
     return set_scope(options, &scope, error);
+}
+
+int heddle_options_embedding_key(const struct heddle_options *options, const char *provider,
+                                 const char **key_out, struct heddle_error *error)
+{
+    *key_out = NULL;
+    const char *path = options->values[HEDDLE_OPTION_EMBEDDING_KEY_FILE].text;
+    if (path != NULL && path[0] != '\0') {
+        return heddle_options_first_line(options, path, "key", key_out, error);
+    }
+    for (size_t i = 0; i < HEDDLE_EMBEDDING_KEYS && *key_out == NULL; i++) {
+        const char *whose = key_variables[i].provider;
+        if (whose == NULL || strcmp(whose, provider) == 0) {
+            *key_out = options->embedding_keys[i].text;
+        }
+    }
+    return HEDDLE_OK;
 }
 
 /* --- the file

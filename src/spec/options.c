@@ -10,7 +10,7 @@
 #include "spec/job.h"
 
 /* A password file holds one line; more than this is another file. */
-enum { PASSWORD_BYTES_MAX = 4096 };
+enum { SECRET_BYTES_MAX = 4096 };
 
 void heddle_options_init(struct heddle_options *options, struct heddle_arena *arena)
 {
@@ -71,14 +71,13 @@ const char *heddle_options_uri(const struct heddle_options *options)
     return pair_wins ? options->pair_uri : to->text;
 }
 
-/* The first line of `path`, without its line break. */
-static int read_password_file(const struct heddle_options *options, const char *path,
-                              const char **password_out, struct heddle_error *error)
+int heddle_options_first_line(const struct heddle_options *options, const char *path, const char *what,
+                              const char **line_out, struct heddle_error *error)
 {
-    char line[PASSWORD_BYTES_MAX + 2];
+    char line[SECRET_BYTES_MAX + 2];
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
-        return heddle_error_set(error, HEDDLE_INVALID, "cannot read the password file %s: %s", path,
+        return heddle_error_set(error, HEDDLE_INVALID, "cannot read the %s file %s: %s", what, path,
                                 strerror(errno));
     }
     const size_t got = fread(line, 1, sizeof line - 1, file);
@@ -86,19 +85,20 @@ static int read_password_file(const struct heddle_options *options, const char *
     fclose(file);
     line[got] = '\0';
     const size_t length = strcspn(line, "\r\n");
-    const bool cut = length > PASSWORD_BYTES_MAX;
+    const bool cut = length > SECRET_BYTES_MAX;
     const bool nul = length < got && line[length] == '\0';
     int status = HEDDLE_OK;
     if (failed || length == 0 || cut || nul) {
-        status = heddle_error_set(error, HEDDLE_INVALID,
-                                  "the password file %s %s: its first line must be the password", path,
+        status = heddle_error_set(error, HEDDLE_INVALID, "the %s file %s %s: its first line must be the %s",
+                                  what, path,
                                   failed ? "cannot be read"
                                   : cut  ? "has a first line of more than 4096 bytes"
                                   : nul  ? "is no text"
-                                         : "begins with an empty line");
+                                         : "begins with an empty line",
+                                  what);
     } else {
-        *password_out = heddle_arena_copy_text(options->arena, line, length);
-        status = *password_out == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+        *line_out = heddle_arena_copy_text(options->arena, line, length);
+        status = *line_out == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
     }
     explicit_bzero(line, sizeof line);
     return status;
@@ -109,7 +109,7 @@ int heddle_options_password(const struct heddle_options *options, const char **p
 {
     const char *path = options->values[HEDDLE_OPTION_PASSWORD_FILE].text;
     if (path != NULL) {
-        return read_password_file(options, path, password_out, error);
+        return heddle_options_first_line(options, path, "password", password_out, error);
     }
     *password_out = options->password.text;
     return HEDDLE_OK;

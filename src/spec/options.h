@@ -38,6 +38,14 @@ enum heddle_option_id {
     HEDDLE_OPTION_PRECISION,
     HEDDLE_OPTION_EMBED_THREADS,
     HEDDLE_OPTION_MODEL,
+    HEDDLE_OPTION_PROVIDER,
+    HEDDLE_OPTION_KERNEL,
+    HEDDLE_OPTION_PROMPT,
+    HEDDLE_OPTION_DIMENSIONS,
+    HEDDLE_OPTION_EMBEDDING_CACHE,
+    HEDDLE_OPTION_EMBEDDING_URL,
+    HEDDLE_OPTION_EMBEDDING_KEY_FILE,
+    HEDDLE_OPTION_ONNX_LIBRARY,
     HEDDLE_OPTION_REJECT_LIMIT,
     HEDDLE_OPTION_VERIFY,
     HEDDLE_OPTION_TX_TIMEOUT,
@@ -93,13 +101,17 @@ struct heddle_options_private {
     enum heddle_option_origin origin;
 };
 
+/* The variables that may hold the key of an embedding service. */
+enum { HEDDLE_EMBEDDING_KEYS = 4 };
+
 struct heddle_options {
     struct heddle_arena *arena;
     struct heddle_option_value values[HEDDLE_OPTION_COUNT];
     struct heddle_options_private password;     /* never printed: read it with heddle_options_password() */
     struct heddle_options_private bearer_token; /* NEO4J_BEARER_TOKEN; never printed */
-    struct heddle_options_private protocol;     /* NEO4J_PROTOCOL */
-    struct heddle_options_private host;         /* NEO4J_HOST */
+    struct heddle_options_private embedding_keys[HEDDLE_EMBEDDING_KEYS]; /* never printed */
+    struct heddle_options_private protocol;                              /* NEO4J_PROTOCOL */
+    struct heddle_options_private host;                                  /* NEO4J_HOST */
     const char *pair_uri; /* protocol://host, or NULL; read it with heddle_options_uri() */
 };
 
@@ -150,6 +162,18 @@ HEDDLE_MUST_CHECK int heddle_options_password(const struct heddle_options *optio
 /* A token to log in with instead of user and password (single sign-on): NEO4J_BEARER_TOKEN, or NULL. */
 const char *heddle_options_bearer_token(const struct heddle_options *options);
 const char *heddle_options_uri(const struct heddle_options *options);
+
+/* The first line of the file `path`, without its line break, into the set's arena; `what` ("password") is what a message calls
+ * it. Errors: HEDDLE_INVALID (unreadable, empty, no text: names the file). */
+HEDDLE_MUST_CHECK int heddle_options_first_line(const struct heddle_options *options, const char *path,
+                                                const char *what, const char **line_out,
+                                                struct heddle_error *error);
+
+/* The key of an embedding service: from --embedding-key-file (first line), else HEDDLE_EMBEDDING_KEY, else the variable that
+ * the provider's own tools read: OPENAI_API_KEY (openai), DATABRICKS_TOKEN (databricks), HF_TOKEN (tei); NULL when none.
+ * In the set's arena; never to be printed. Errors: HEDDLE_INVALID (unreadable file: names it). */
+HEDDLE_MUST_CHECK int heddle_options_embedding_key(const struct heddle_options *options, const char *provider,
+                                                   const char **key_out, struct heddle_error *error);
 
 /* Appends the options by category: for a terminal of 80 columns, or as the Markdown tables of
  * docs/job-file.md. */

@@ -54,8 +54,7 @@ static void each_row_gets_the_vector_of_its_text_bit_for_bit_from_encoder_or_mem
     (void)state;
     struct heddle_text_cache *cache = NULL;
     assert_int_equal(heddle_text_cache_create(heddle_embedder_dimensions(embedder), &cache, NULL), HEDDLE_OK);
-    const struct heddle_plan_slot plan = {.field = "text"};
-    const struct heddle_embedding_slot slot = {&plan, embedder, cache};
+    const struct heddle_embedding_slot slot = {.embedder = embedder, .cache = cache};
     struct heddle_embedding_thread *thread = NULL;
     assert_int_equal(heddle_embedding_thread_create(&slot, 1, &thread, NULL), HEDDLE_OK);
     const char *const first[] = {"pump leaks", "valve stuck", "pump leaks", NULL, "  "};

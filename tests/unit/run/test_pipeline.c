@@ -1,4 +1,4 @@
-/* test_pipeline.c: order, failures and stopping of a pass, with a source, an embedder and a sink of the test's own: this
+/* test_pipeline.c: order, failures and stopping of a pass, with a source, an embedder and an outlet of the test's own: this
  * file defines the few functions that pipeline.c calls, so the real ones are not linked. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,12 +83,9 @@ void heddle_embedding_thread_destroy(struct heddle_embedding_thread *thread)
     free(thread);
 }
 
-int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch, const size_t *targets,
-                      size_t target_count, struct heddle_error *error)
+static int take(void *context, struct heddle_batch *batch, struct heddle_error *error)
 {
-    (void)sink;
-    (void)targets;
-    (void)target_count;
+    (void)context;
     if (world.taken == world.sink_fails_at) {
         return heddle_error_set(error, HEDDLE_DATABASE, "read-only");
     }
@@ -101,9 +98,9 @@ int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch, cons
     return HEDDLE_OK;
 }
 
-int heddle_sink_flush(struct heddle_sink *sink, struct heddle_error *error)
+static int flush(void *context, struct heddle_error *error)
 {
-    (void)sink;
+    (void)context;
     (void)error;
     world.flushed = true;
     return HEDDLE_OK;
@@ -121,11 +118,10 @@ static int new_world(void **state)
 static int run_pass(size_t threads, struct heddle_pipeline_counters *counters, struct heddle_error *error)
 {
     static const struct heddle_embedding_slot slot;
-    const struct heddle_plan_pass pass = {0};
-    struct heddle_pipeline pipeline = {.pass = &pass,
-                                       .slots = &slot,
+    struct heddle_pipeline pipeline = {.slots = &slot,
                                        .slot_count = threads > 0 ? 1 : 0,
                                        .threads = threads,
+                                       .outlet = {.take = take, .flush = flush},
                                        .stop = &world.stop,
                                        .counters = counters};
     return heddle_pipeline_run(&pipeline, error);

@@ -53,6 +53,38 @@ static void a_null_key_is_a_reject_and_the_others_go_on(void **state)
     heddle_rows_release(ready.rows);
 }
 
+static void
+a_row_whose_text_could_not_be_embedded_is_a_reject_of_the_target_that_wants_the_vector(void **state)
+{
+    (void)state;
+    const struct removal rows[] = {{1, "a", "N1", "C1", 5, true}, {2, "b", "N2", "C1", 5, false}};
+    static const char *const reasons[] = {NULL, "the service refused this text"};
+    const char *const *slots[] = {reasons};
+    struct heddle_batch *batch = fixture_batch(rows, 2, 0, 0);
+    batch->failures = slots;
+    for (size_t target = TARGET_REMOVAL; target <= TARGET_AIRCRAFT; target++) {
+        struct ready ready = {0};
+        const struct heddle_reject_sink sink = {fixture_reject, &ready.rejects};
+        fixture_job_init(&ready.job);
+        pthread_mutex_init(&ready.rejects.lock, NULL);
+        assert_int_equal(heddle_rows_create(batch, &ready.rows, NULL), HEDDLE_OK);
+        assert_int_equal(
+            heddle_rows_convert(ready.rows, &ready.job.targets[target], target, &sink, &ready.target, NULL),
+            HEDDLE_OK);
+        const bool wants = target == TARGET_REMOVAL;
+        assert_int_equal(ready.target->row_count, wants ? 1 : 2);
+        assert_int_equal(ready.target->rejected, wants ? 1 : 0);
+        assert_int_equal(ready.rejects.count, wants ? 1 : 0);
+        if (wants) {
+            assert_string_equal(ready.rejects.kept[0].code, "EMBED_FAILED");
+            assert_string_equal(ready.rejects.kept[0].reason, reasons[1]);
+            assert_int_equal(ready.rejects.kept[0].stage, HEDDLE_STAGE_EMBED);
+        }
+        heddle_rows_release(ready.rows);
+    }
+    heddle_batch_release(batch);
+}
+
 static void a_relationship_says_which_end_has_no_key(void **state)
 {
     (void)state;
@@ -374,6 +406,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_null_key_is_a_reject_and_the_others_go_on),
+        cmocka_unit_test(
+            a_row_whose_text_could_not_be_embedded_is_a_reject_of_the_target_that_wants_the_vector),
         cmocka_unit_test(a_relationship_says_which_end_has_no_key),
         cmocka_unit_test(a_value_that_cannot_be_converted_is_a_reject_or_null_as_asked),
         cmocka_unit_test(a_key_that_cannot_be_converted_is_rejected_even_where_bad_values_become_null),

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/hash.h"
-#include "source/generate/export.h"
+#include "source/export/export.h"
 #include "source/generate/generate.h"
 
 enum { ROWS = 5000, IDS_MAX = 20000 };

@@ -1,5 +1,5 @@
 /* text_writer.c: rows as CSV (RFC 4180) and as JSON lines. */
-#include "source/generate/text_writer.h"
+#include "source/export/text_writer.h"
 
 #include <math.h>
 #include <string.h>

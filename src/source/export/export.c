@@ -1,5 +1,5 @@
-/* export.c: a source written to one file, batch by batch. */
-#include "source/generate/export.h"
+/* export.c: a stream of batches written to one file, batch by batch. */
+#include "source/export/export.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +13,14 @@
 #include "base/text.h"
 #include "duck/feed.h"
 #include "source/files/list.h"
-#include "source/generate/text_writer.h"
+#include "source/export/text_writer.h"
 
 /* Written in pieces of this: a few batches. */
 enum { PIECE = 1024 * 1024 };
 
 struct export
 {
-    struct heddle_source *source;
+    const struct heddle_export_stream *stream;
     const struct heddle_export_options *options;
     char part[PATH_MAX]; /* the file while it is being written */
     uint64_t rows;
@@ -69,11 +69,11 @@ static int lines_write(struct export *export, int file, bool csv, struct heddle_
                        struct heddle_error *error)
 {
     if (csv) {
-        heddle_csv_header_write(buffer, heddle_source_schema(export->source));
+        heddle_csv_header_write(buffer, export->stream->schema);
     }
     for (;;) {
         struct heddle_batch *batch = NULL;
-        const int status = heddle_source_next(export->source, &batch, error);
+        const int status = export->stream->next(export->stream->context, &batch, error);
         if (status == HEDDLE_END) {
             return buffer_write(export, file, buffer, error);
         }
@@ -117,7 +117,7 @@ static int text_export(struct export *export, bool csv, struct heddle_error *err
 static int feed_next(void *context, struct heddle_batch **batch_out, struct heddle_error *error)
 {
     struct export *export = context;
-    HEDDLE_TRY(heddle_source_next(export->source, batch_out, error));
+    HEDDLE_TRY(export->stream->next(export->stream->context, batch_out, error));
     const int status = progress_tell(export, (*batch_out)->rows, error);
     if (status != HEDDLE_OK) {
         heddle_batch_release(*batch_out);
@@ -162,8 +162,7 @@ static int parquet_export(struct export *export, struct heddle_error *error)
     const struct heddle_duck_options options = {0};
     struct heddle_duck *duck = NULL;
     struct heddle_duck_connection *connection = NULL;
-    struct heddle_duck_feed feed = {
-        .schema = heddle_source_schema(export->source), .next = feed_next, .context = export};
+    struct heddle_duck_feed feed = {.schema = export->stream->schema, .next = feed_next, .context = export};
     HEDDLE_TRY(heddle_duck_open(&options, &duck, error));
     int status = heddle_duck_connect(duck, &connection, error);
     if (status == HEDDLE_OK) {
@@ -192,10 +191,10 @@ static char format_choose(const struct heddle_export_options *options)
     return known ? format[0] : '\0';
 }
 
-int heddle_source_export(struct heddle_source *source, const struct heddle_export_options *options,
-                         uint64_t *rows_out, struct heddle_error *error)
+int heddle_export(const struct heddle_export_stream *stream, const struct heddle_export_options *options,
+                  uint64_t *rows_out, struct heddle_error *error)
 {
-    struct export export = {.source = source, .options = options};
+    struct export export = {.stream = stream, .options = options};
     const char format = format_choose(options);
     if (format == '\0') {
         return heddle_error_set(error, HEDDLE_INVALID, "%s%s is no format; there are parquet, csv and jsonl",
@@ -219,4 +218,16 @@ int heddle_source_export(struct heddle_source *source, const struct heddle_expor
         *rows_out = export.rows;
     }
     return HEDDLE_OK;
+}
+
+static int source_next(void *context, struct heddle_batch **batch_out, struct heddle_error *error)
+{
+    return heddle_source_next(context, batch_out, error);
+}
+
+int heddle_source_export(struct heddle_source *source, const struct heddle_export_options *options,
+                         uint64_t *rows_out, struct heddle_error *error)
+{
+    const struct heddle_export_stream stream = {heddle_source_schema(source), source_next, source};
+    return heddle_export(&stream, options, rows_out, error);
 }

@@ -1,0 +1,74 @@
+/* model_open.c: settings -> the options of heddle_embedder_open(). */
+#include "run/model_open.h"
+
+#include <sched.h>
+#include <string.h>
+
+#include "run/model_find.h"
+
+/* A text setting, NULL where it is not set or empty. */
+static const char *text_of(const struct heddle_options *options, enum heddle_option_id id)
+{
+    const char *text = options->values[id].text;
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static bool is_service(const char *provider)
+{
+    return strcmp(provider, "native") != 0 && strcmp(provider, "onnx") != 0;
+}
+
+static int fill_service(const struct heddle_options *options, const char *provider,
+                        struct heddle_embedder_service *service, struct heddle_error *error)
+{
+    service->url = text_of(options, HEDDLE_OPTION_EMBEDDING_URL);
+    service->ca_file = text_of(options, HEDDLE_OPTION_CA_FILE);
+    if (service->url == NULL) {
+        return heddle_error_set(error, HEDDLE_INVALID,
+                                "the provider %s needs the address of its service: --embedding-url URL",
+                                provider);
+    }
+    return heddle_options_embedding_key(options, provider, &service->api_key, error);
+}
+
+int heddle_model_open(const struct heddle_options *options, const char *name, enum heddle_model_use use,
+                      struct heddle_arena *arena, struct heddle_embedder **embedder_out,
+                      struct heddle_error *error)
+{
+    const struct heddle_option_value *dimensions = &options->values[HEDDLE_OPTION_DIMENSIONS];
+    const char *provider = text_of(options, HEDDLE_OPTION_PROVIDER);
+    const char *precision = text_of(options, HEDDLE_OPTION_PRECISION);
+    provider = provider == NULL ? "native" : provider;
+    struct heddle_embedder_service service = {0};
+    struct heddle_embedder_options asked = {
+        .provider = provider,
+        .kernel = text_of(options, HEDDLE_OPTION_KERNEL),
+        .prompt = text_of(options, HEDDLE_OPTION_PROMPT),
+        .dimensions = dimensions->text == NULL || dimensions->number <= 0 ? 0 : (size_t)dimensions->number,
+        .cache_file = text_of(options, HEDDLE_OPTION_EMBEDDING_CACHE),
+        .library = text_of(options, HEDDLE_OPTION_ONNX_LIBRARY),
+        .is_query = use == HEDDLE_MODEL_FOR_QUERIES,
+    };
+    if (precision != NULL && !heddle_precision_parse(precision, &asked.precision)) {
+        return heddle_error_set(error, HEDDLE_INVALID, "there is no precision '%s'", precision);
+    }
+    if (is_service(provider)) {
+        HEDDLE_TRY(fill_service(options, provider, &service, error));
+        asked.service = &service;
+        return heddle_embedder_open(name, &asked, embedder_out, error);
+    }
+    const char *directory = NULL;
+    HEDDLE_TRY(heddle_model_find(name, arena, &directory, error));
+    return heddle_embedder_open(directory, &asked, embedder_out, error);
+}
+
+size_t heddle_embed_threads(const struct heddle_options *options)
+{
+    const struct heddle_option_value *wanted = &options->values[HEDDLE_OPTION_EMBED_THREADS];
+    if (wanted->text != NULL && wanted->number > 0) {
+        return (size_t)wanted->number;
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
