@@ -132,6 +132,23 @@ static int authorities_load(struct tls_wire *wire, const char *ca_file, struct h
         bundle_paths[0], bundle_paths[1], bundle_paths[2], bundle_paths[3]);
 }
 
+const char *heddle_tls_authorities_path(const char *ca_file)
+{
+    if (ca_file != NULL && ca_file[0] != '\0') {
+        return ca_file;
+    }
+    const char *environment = getenv("SSL_CERT_FILE");
+    if (environment != NULL && environment[0] != '\0') {
+        return environment;
+    }
+    for (size_t i = 0; i < BUNDLE_COUNT; i++) {
+        if (access(bundle_paths[i], R_OK) == 0) {
+            return bundle_paths[i];
+        }
+    }
+    return NULL;
+}
+
 static bool is_literal(const char *host)
 {
     unsigned char address[16];

@@ -16,4 +16,8 @@ HEDDLE_MUST_CHECK int heddle_tls_connect(int socket, const struct heddle_uri *ur
                                          int timeout_ms, struct heddle_wire **wire_out,
                                          struct heddle_error *error);
 
+/* The file of authorities that a connection would trust: `ca_file` if not NULL or empty, else SSL_CERT_FILE, else the
+ * first of the distributions' usual bundles that can be read; NULL where there is none. Lives as long as its source. */
+const char *heddle_tls_authorities_path(const char *ca_file);
+
 #endif
