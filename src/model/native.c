@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "model/encoder/encoder.h"
 #include "model/identity.h"
+#include "model/pooling.h"
 #include "model/tokenizer/tokenizer.h"
 
 enum { SHORTEST_TOKENS = 2 };
@@ -31,6 +32,7 @@ struct session {
     struct heddle_tokenizer_scratch scratch;
     struct heddle_encoder_workspace *workspace;
     struct heddle_sequence *sequences; /* of the group being filled */
+    float **vectors;                   /* where the vector of each goes */
     size_t sequence_count;
     uint32_t *ids; /* room for a full group and one more text */
     size_t id_count;
@@ -66,6 +68,7 @@ static void session_destroy(struct heddle_engine_session *opened)
     heddle_encoder_workspace_destroy(session->workspace);
     heddle_tokenizer_scratch_free(&session->scratch);
     free(session->sequences);
+    free(session->vectors);
     free(session->ids);
     free(session);
 }
@@ -82,9 +85,11 @@ static int session_create(const struct heddle_engine *engine, struct heddle_engi
     session->native = native;
     session->group_tokens = heddle_encoder_group_tokens(&native->config);
     session->sequences = heddle_calloc(session->group_tokens / SHORTEST_TOKENS, sizeof *session->sequences);
+    session->vectors = heddle_calloc(session->group_tokens / SHORTEST_TOKENS, sizeof *session->vectors);
     session->ids = heddle_calloc(session->group_tokens + native->config.max_tokens, sizeof *session->ids);
-    int status =
-        session->sequences == NULL || session->ids == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    int status = session->sequences == NULL || session->vectors == NULL || session->ids == NULL
+                     ? heddle_error_out_of_memory(error)
+                     : HEDDLE_OK;
     if (status == HEDDLE_OK) {
         status = heddle_encoder_workspace_create(&native->config, native->kernel, &session->workspace, error);
     }
@@ -102,8 +107,14 @@ static void encode_group(struct session *session)
         return;
     }
     const uint64_t start = heddle_clock_ns();
-    heddle_encoder_run(session->native->weights, session->workspace, session->sequences,
-                       session->sequence_count);
+    const struct native *native = session->native;
+    const float *rows =
+        heddle_encoder_run(native->weights, session->workspace, session->sequences, session->sequence_count);
+    for (size_t i = 0; i < session->sequence_count; i++) {
+        const size_t tokens = session->sequences[i].tokens;
+        heddle_pool(&native->config, rows, tokens, session->vectors[i]);
+        rows += tokens * native->config.hidden;
+    }
     session->session.encode_ns += heddle_clock_ns() - start;
     session->sequence_count = 0;
     session->id_count = 0;
@@ -122,7 +133,8 @@ static int add_item(struct session *session, struct heddle_engine_item *item, st
         memmove(session->ids, ids, count * sizeof *ids);
         ids = session->ids;
     }
-    session->sequences[session->sequence_count++] = (struct heddle_sequence){ids, count, item->vector};
+    session->vectors[session->sequence_count] = item->vector;
+    session->sequences[session->sequence_count++] = (struct heddle_sequence){ids, count};
     session->id_count += count;
     item->status->tokens = (uint32_t)count;
     return HEDDLE_OK;

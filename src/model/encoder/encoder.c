@@ -1,11 +1,10 @@
-/* encoder.c: the forward pass of BERT (Devlin et al. 2018; LayerNorm behind each block), pooling, normalising. */
+/* encoder.c: the forward pass of BERT (Devlin et al. 2018; LayerNorm behind each block). */
 #include "model/encoder/encoder.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/pooling.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -143,8 +142,9 @@ static void run_layer(const struct heddle_layer *layer, struct heddle_encoder_wo
                        workspace->narrow);
 }
 
-void heddle_encoder_run(const struct heddle_weights *weights, struct heddle_encoder_workspace *workspace,
-                        const struct heddle_sequence *sequences, size_t count)
+const float *heddle_encoder_run(const struct heddle_weights *weights,
+                                struct heddle_encoder_workspace *workspace,
+                                const struct heddle_sequence *sequences, size_t count)
 {
     const struct heddle_model_config *config = &workspace->config;
     const size_t tokens = embed_tokens(weights, workspace, sequences, count);
@@ -154,9 +154,5 @@ void heddle_encoder_run(const struct heddle_weights *weights, struct heddle_enco
     for (size_t i = 0; i < config->layers; i++) {
         run_layer(heddle_weights_layer(weights, i), workspace, sequences, count, tokens);
     }
-    const float *rows = workspace->hidden;
-    for (size_t s = 0; s < count; s++) {
-        heddle_pool(config, rows, sequences[s].tokens, sequences[s].vector);
-        rows += sequences[s].tokens * config->hidden;
-    }
+    return workspace->hidden;
 }

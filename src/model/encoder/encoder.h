@@ -1,4 +1,4 @@
-/* encoder.h: a group of token sequences through all layers of a BERT encoder, to one vector each.
+/* encoder.h: a group of token sequences through all layers of a BERT encoder.
  *
  * The sequences of a group stand one behind the other without padding: the dense layers see one matrix of tokens,
  * attention goes sequence by sequence. One thread takes one group from end to end, so nothing is ever waited for.
@@ -22,7 +22,6 @@ struct heddle_encoder_workspace;
 struct heddle_sequence {
     const uint32_t *ids; /* each below the vocabulary's size */
     size_t tokens;       /* 1 .. max_tokens */
-    float *vector;       /* (H) the result goes here */
 };
 
 /* Makes the activations for groups of at most heddle_encoder_group_tokens(). Errors: HEDDLE_OUT_OF_MEMORY. */
@@ -37,8 +36,10 @@ void heddle_encoder_workspace_destroy(struct heddle_encoder_workspace *workspace
 /* Tokens that fit a group: HEDDLE_GROUP_TOKENS, or one longest text where that is more. */
 size_t heddle_encoder_group_tokens(const struct heddle_model_config *config);
 
-/* Encodes `count` sequences, together at most heddle_encoder_group_tokens(). Cannot fail. */
-void heddle_encoder_run(const struct heddle_weights *weights, struct heddle_encoder_workspace *workspace,
-                        const struct heddle_sequence *sequences, size_t count);
+/* Encodes `count` sequences, together at most heddle_encoder_group_tokens(). Answers the states of their tokens, (tokens of
+ * all sequences, H), sequence behind sequence; they belong to the workspace and are valid until its next run. Cannot fail. */
+const float *heddle_encoder_run(const struct heddle_weights *weights,
+                                struct heddle_encoder_workspace *workspace,
+                                const struct heddle_sequence *sequences, size_t count);
 
 #endif
