@@ -1,8 +1,7 @@
 /* directory.c: reading and judging the configuration files of a model. */
 #include "model/directory.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "model/model_file.h"
@@ -12,119 +11,22 @@ enum {
     LAYERS_MAX = 1024,
     WIDTH_MAX = 65536,
     VOCABULARY_MAX = 1 << 24,
-    POSITIONS_MAX = 8192, /* attention scores of a tile of rows stay in cache */
-    WIDTH_STEP = 32,      /* the kernels take whole panels of columns */
+    POSITIONS_MAX = 65536,
     TOKENS_MIN = 3,
+    TOKENS_MAX = 8192, /* attention scores of a tile of rows stay in cache */
+    WIDTH_STEP = 32,   /* the kernels take whole panels of columns */
+    PADDING_ID = 1,    /* of RoBERTa and XLM-R, where config.json leaves it out */
 };
 
-const char *heddle_pooling_name(enum heddle_pooling pooling)
-{
-    return pooling == HEDDLE_POOLING_CLS ? "cls" : "mean";
-}
+/* In the order of enum heddle_architecture. */
+static const struct {
+    const char *name;
+    bool counts_from_padding;
+} architectures[] = {{"bert", false}, {"roberta", true}, {"xlm-roberta", true}, {"camembert", true}};
 
-/* The folder of the module whose type ends in `kind`, NULL if the list has none. */
-static const char *module_path(const json_t *modules, const char *kind)
+const char *heddle_architecture_name(enum heddle_architecture architecture)
 {
-    size_t i = 0;
-    json_t *module = NULL;
-    json_array_foreach(modules, i, module)
-    {
-        const char *type = json_string_value(json_object_get(module, "type"));
-        const char *dot = type == NULL ? NULL : strrchr(type, '.');
-        if (dot != NULL && strcmp(dot + 1, kind) == 0) {
-            const char *path = json_string_value(json_object_get(module, "path"));
-            return path == NULL ? "" : path;
-        }
-    }
-    return NULL;
-}
-
-static int check_module_types(const json_t *modules, struct heddle_error *error)
-{
-    static const char *const known[] = {"Transformer", "Pooling", "Normalize"};
-    size_t i = 0;
-    json_t *module = NULL;
-    json_array_foreach(modules, i, module)
-    {
-        const char *type = json_string_value(json_object_get(module, "type"));
-        const char *dot = type == NULL ? NULL : strrchr(type, '.');
-        if (i >= sizeof known / sizeof known[0] || dot == NULL || strcmp(dot + 1, known[i]) != 0) {
-            return heddle_error_set(
-                error, HEDDLE_MODEL,
-                "model file modules.json: module %zu is %.80s; supported is Transformer, Pooling "
-                "and perhaps Normalize, in this order",
-                i, type == NULL ? "missing" : type);
-        }
-    }
-    return HEDDLE_OK;
-}
-
-static int read_pooling(const char *directory, const char *folder, struct heddle_model_config *config,
-                        struct heddle_error *error)
-{
-    /* Each of these set to true would add to the vector, or change it. */
-    static const char *const refused[] = {"pooling_mode_max_tokens", "pooling_mode_mean_sqrt_len_tokens",
-                                          "pooling_mode_weightedmean_tokens", "pooling_mode_lasttoken"};
-    char file[256];
-    snprintf(file, sizeof file, "%s/config.json", folder);
-    json_t *json = NULL;
-    HEDDLE_TRY(heddle_model_json_read(directory, file, &json, error));
-    bool mean = false;
-    bool cls = false;
-    size_t width = 0;
-    int status = heddle_model_json_bool(json, file, "pooling_mode_mean_tokens", false, &mean, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_model_json_bool(json, file, "pooling_mode_cls_token", false, &cls, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = heddle_model_json_size(json, file, "word_embedding_dimension", config->hidden,
-                                        config->hidden, &width, error);
-    }
-    for (size_t i = 0; status == HEDDLE_OK && i < sizeof refused / sizeof refused[0]; i++) {
-        bool set = false;
-        status = heddle_model_json_bool(json, file, refused[i], false, &set, error);
-        if (status == HEDDLE_OK && set) {
-            status =
-                heddle_error_set(error, HEDDLE_MODEL, "model file %s: %s is not supported", file, refused[i]);
-        }
-    }
-    json_decref(json);
-    HEDDLE_TRY(status);
-    if (mean == cls) {
-        return heddle_error_set(
-            error, HEDDLE_MODEL,
-            "model file %s: exactly one of pooling_mode_mean_tokens and pooling_mode_cls_token "
-            "must be true",
-            file);
-    }
-    config->pooling = cls ? HEDDLE_POOLING_CLS : HEDDLE_POOLING_MEAN;
-    return HEDDLE_OK;
-}
-
-static int read_modules(const char *directory, struct heddle_model_config *config, struct heddle_error *error)
-{
-    json_t *modules = NULL;
-    HEDDLE_TRY(heddle_model_json_read(directory, "modules.json", &modules, error));
-    const char *transformer = module_path(modules, "Transformer");
-    const char *pooling = module_path(modules, "Pooling");
-    int status = check_module_types(modules, error);
-    if (status == HEDDLE_OK && (transformer == NULL || pooling == NULL || transformer[0] != '\0')) {
-        status = heddle_error_set(
-            error, HEDDLE_MODEL,
-            "model file modules.json: needs a Transformer in the directory itself and a Pooling "
-            "module");
-    }
-    if (status == HEDDLE_OK && (strchr(pooling, '/') != NULL || pooling[0] == '.' || pooling[0] == '\0')) {
-        status = heddle_error_set(
-            error, HEDDLE_MODEL,
-            "model file modules.json: the Pooling module names a folder elsewhere: %.80s", pooling);
-    }
-    if (status == HEDDLE_OK) {
-        config->normalize = module_path(modules, "Normalize") != NULL;
-        status = read_pooling(directory, pooling, config, error);
-    }
-    json_decref(modules);
-    return status;
+    return architectures[architecture].name;
 }
 
 static int read_shapes(const json_t *json, const char *file, struct heddle_model_config *config,
@@ -139,8 +41,6 @@ static int read_shapes(const json_t *json, const char *file, struct heddle_model
         heddle_model_json_size(json, file, "intermediate_size", 1, WIDTH_MAX, &config->intermediate, error));
     HEDDLE_TRY(
         heddle_model_json_size(json, file, "vocab_size", 1, VOCABULARY_MAX, &config->vocabulary, error));
-    HEDDLE_TRY(heddle_model_json_size(json, file, "max_position_embeddings", TOKENS_MIN, POSITIONS_MAX,
-                                      &config->positions, error));
     HEDDLE_TRY(heddle_model_json_size(json, file, "type_vocab_size", 1, 256, &config->token_types, error));
     config->head_width = config->hidden / config->heads;
     if (config->hidden % config->heads != 0 || config->head_width % WIDTH_STEP != 0 ||
@@ -154,18 +54,61 @@ static int read_shapes(const json_t *json, const char *file, struct heddle_model
     return HEDDLE_OK;
 }
 
+static int read_architecture(const json_t *json, const char *file, struct heddle_model_config *config,
+                             struct heddle_error *error)
+{
+    const char *type = json_string_value(json_object_get(json, "model_type"));
+    for (size_t i = 0; type != NULL && i < sizeof architectures / sizeof architectures[0]; i++) {
+        if (strcmp(architectures[i].name, type) == 0) {
+            config->architecture = (enum heddle_architecture)i;
+            return HEDDLE_OK;
+        }
+    }
+    return heddle_error_set(
+        error, HEDDLE_MODEL,
+        "model file %s: model_type is %.80s; encoders built in are bert, roberta, xlm-roberta and camembert. "
+        "Other models run with --provider onnx, or through an HTTP provider",
+        file, type == NULL ? "missing" : type);
+}
+
+/* Position of token k of a text, from 0: k; RoBERTa's padding_idx + 1 + k. */
+static int read_positions(const json_t *json, const char *file, struct heddle_model_config *config,
+                          struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_model_json_size(json, file, "max_position_embeddings", TOKENS_MIN, POSITIONS_MAX,
+                                      &config->positions, error));
+    if (!architectures[config->architecture].counts_from_padding) {
+        return HEDDLE_OK;
+    }
+    size_t padding = PADDING_ID;
+    const json_t *given = json_object_get(json, "pad_token_id");
+    if (given != NULL && !json_is_null(given)) {
+        HEDDLE_TRY(heddle_model_json_size(json, file, "pad_token_id", 0, config->positions - TOKENS_MIN - 1,
+                                          &padding, error));
+    }
+    config->first_position = padding + 1;
+    return HEDDLE_OK;
+}
+
 static int check_encoder(const json_t *json, const char *file, struct heddle_model_config *config,
                          struct heddle_error *error)
 {
-    HEDDLE_TRY(heddle_model_json_expect(json, file, "model_type", "bert", false, error));
+    bool is_decoder = false;
+    HEDDLE_TRY(read_architecture(json, file, config, error));
     HEDDLE_TRY(heddle_model_json_expect(json, file, "hidden_act", "gelu", false, error));
     HEDDLE_TRY(heddle_model_json_expect(json, file, "position_embedding_type", "absolute", true, error));
+    HEDDLE_TRY(heddle_model_json_bool(json, file, "is_decoder", false, &is_decoder, error));
+    if (is_decoder) {
+        return heddle_error_set(error, HEDDLE_MODEL,
+                                "model file %s: is_decoder is true; only encoders are supported", file);
+    }
     const json_t *epsilon = json_object_get(json, "layer_norm_eps");
     if (!json_is_number(epsilon) || !(json_number_value(epsilon) > 0 && json_number_value(epsilon) < 1)) {
         return heddle_error_set(error, HEDDLE_MODEL, "model file %s: layer_norm_eps must be between 0 and 1",
                                 file);
     }
     config->layer_norm_epsilon = (float)json_number_value(epsilon);
+    HEDDLE_TRY(read_positions(json, file, config, error));
     return read_shapes(json, file, config, error);
 }
 
@@ -178,31 +121,49 @@ static int read_encoder(const char *directory, struct heddle_model_config *confi
     return status;
 }
 
+/* A number of tokens under `key` of `file`: *found_out says if there is one. It lowers *tokens. */
+static int read_limit(const char *directory, const char *file, const char *key, size_t *tokens,
+                      bool *found_out, struct heddle_error *error)
+{
+    json_t *json = NULL;
+    *found_out = false;
+    if (!heddle_model_file_exists(directory, file)) {
+        return HEDDLE_OK;
+    }
+    HEDDLE_TRY(heddle_model_json_read(directory, file, &json, error));
+    const json_t *value = json_object_get(json, key);
+    *found_out = json_is_integer(value) && json_integer_value(value) >= TOKENS_MIN;
+    if (*found_out && (size_t)json_integer_value(value) < *tokens) {
+        *tokens = (size_t)json_integer_value(value);
+    }
+    json_decref(json);
+    return HEDDLE_OK;
+}
+
 /* max_seq_length; without it, as sentence-transformers does, the positions or the tokenizer's own maximum. */
 static int read_max_tokens(const char *directory, struct heddle_model_config *config,
                            struct heddle_error *error)
 {
-    static const struct {
-        const char *file;
-        const char *key;
-    } places[] = {{"sentence_bert_config.json", "max_seq_length"},
-                  {"tokenizer_config.json", "model_max_length"}};
-    config->max_tokens = config->positions;
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-        if (!heddle_model_file_exists(directory, places[i].file)) {
-            continue;
-        }
-        json_t *json = NULL;
-        HEDDLE_TRY(heddle_model_json_read(directory, places[i].file, &json, error));
-        const json_t *value = json_object_get(json, places[i].key);
-        const bool found = json_is_integer(value) && json_integer_value(value) >= TOKENS_MIN;
-        if (found && (size_t)json_integer_value(value) < config->max_tokens) {
-            config->max_tokens = (size_t)json_integer_value(value);
-        }
-        json_decref(json);
-        if (found) {
-            return HEDDLE_OK;
-        }
+    /* The library looks for them in this order: early models have a name of their own for each architecture. */
+    static const char *const files[] = {
+        "sentence_bert_config.json",      "sentence_roberta_config.json", "sentence_distilbert_config.json",
+        "sentence_camembert_config.json", "sentence_albert_config.json",  "sentence_xlm-roberta_config.json",
+        "sentence_xlnet_config.json",
+    };
+    bool found = false;
+    config->max_tokens = config->positions - config->first_position;
+    for (size_t i = 0; !found && i < sizeof files / sizeof files[0]; i++) {
+        HEDDLE_TRY(read_limit(directory, files[i], "max_seq_length", &config->max_tokens, &found, error));
+    }
+    if (!found) {
+        HEDDLE_TRY(read_limit(directory, "tokenizer_config.json", "model_max_length", &config->max_tokens,
+                              &found, error));
+    }
+    if (config->max_tokens > TOKENS_MAX) {
+        return heddle_error_set(error, HEDDLE_MODEL,
+                                "the model takes texts of %zu tokens; at most %d are supported: give "
+                                "max_seq_length in sentence_bert_config.json",
+                                config->max_tokens, TOKENS_MAX);
     }
     return HEDDLE_OK;
 }
@@ -212,7 +173,6 @@ int heddle_model_config_read(const char *directory, struct heddle_model_config *
 {
     struct heddle_model_config config = {0};
     HEDDLE_TRY(read_encoder(directory, &config, error));
-    HEDDLE_TRY(read_modules(directory, &config, error));
     HEDDLE_TRY(read_max_tokens(directory, &config, error));
     *config_out = config;
     return HEDDLE_OK;

@@ -15,6 +15,9 @@
 /* What a message about a damaged or missing model file ends with. */
 #define HEDDLE_MODEL_REMEDY "run scripts/bootstrap or `heddle model fetch` again"
 
+/* Longest folder that a module may name, and room for "FOLDER/config.json". */
+enum { HEDDLE_MODEL_FOLDER_MAX = 128, HEDDLE_MODEL_NAME_MAX = HEDDLE_MODEL_FOLDER_MAX + 32 };
+
 /* "DIRECTORY/FILE", to be freed; NULL when out of memory. */
 char *heddle_model_path(const char *directory, const char *file);
 

@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "model/encoder/encoder.h"
+#include "model/head.h"
 #include "model/identity.h"
-#include "model/pooling.h"
 #include "model/tokenizer/tokenizer.h"
 
 enum { SHORTEST_TOKENS = 2 };
@@ -24,6 +24,7 @@ struct native {
     const struct heddle_kernel *kernel;
     struct heddle_tokenizer *tokenizer;
     struct heddle_weights *weights;
+    struct heddle_head *head;
 };
 
 struct session {
@@ -33,6 +34,7 @@ struct session {
     struct heddle_encoder_workspace *workspace;
     struct heddle_sequence *sequences; /* of the group being filled */
     float **vectors;                   /* where the vector of each goes */
+    float *head_scratch;
     size_t sequence_count;
     uint32_t *ids; /* room for a full group and one more text */
     size_t id_count;
@@ -44,17 +46,17 @@ static void describe(const struct heddle_engine *engine, struct heddle_embedder_
     const struct native *native = (const struct native *)engine;
     const struct heddle_model_config *config = &native->config;
     info->provider = "native";
-    info->architecture = "bert";
-    info->pooling = heddle_pooling_name(config->pooling);
+    info->architecture = heddle_architecture_name(config->architecture);
+    info->pooling = heddle_head_pooling(native->head);
     info->precision = heddle_precision_name(native->kernel->precision);
     info->kernel = native->kernel->name;
-    info->normalized = config->normalize;
+    info->normalized = heddle_head_normalizes(native->head);
     info->layers = config->layers;
     info->heads = config->heads;
     info->intermediate = config->intermediate;
     info->vocabulary = heddle_tokenizer_vocabulary_size(native->tokenizer);
     info->max_tokens = config->max_tokens;
-    info->parameters = heddle_weights_count(native->weights);
+    info->parameters = heddle_weights_count(native->weights) + heddle_head_count(native->head);
     info->file_bytes = heddle_weights_file_bytes(native->weights);
     info->packed_bytes = heddle_weights_packed_bytes(native->weights);
 }
@@ -69,6 +71,7 @@ static void session_destroy(struct heddle_engine_session *opened)
     heddle_tokenizer_scratch_free(&session->scratch);
     free(session->sequences);
     free(session->vectors);
+    free(session->head_scratch);
     free(session->ids);
     free(session);
 }
@@ -86,8 +89,10 @@ static int session_create(const struct heddle_engine *engine, struct heddle_engi
     session->group_tokens = heddle_encoder_group_tokens(&native->config);
     session->sequences = heddle_calloc(session->group_tokens / SHORTEST_TOKENS, sizeof *session->sequences);
     session->vectors = heddle_calloc(session->group_tokens / SHORTEST_TOKENS, sizeof *session->vectors);
+    session->head_scratch = heddle_calloc(heddle_head_scratch(native->head) + 1, sizeof(float));
     session->ids = heddle_calloc(session->group_tokens + native->config.max_tokens, sizeof *session->ids);
-    int status = session->sequences == NULL || session->vectors == NULL || session->ids == NULL
+    int status = session->sequences == NULL || session->vectors == NULL || session->head_scratch == NULL ||
+                         session->ids == NULL
                      ? heddle_error_out_of_memory(error)
                      : HEDDLE_OK;
     if (status == HEDDLE_OK) {
@@ -112,7 +117,7 @@ static void encode_group(struct session *session)
         heddle_encoder_run(native->weights, session->workspace, session->sequences, session->sequence_count);
     for (size_t i = 0; i < session->sequence_count; i++) {
         const size_t tokens = session->sequences[i].tokens;
-        heddle_pool(&native->config, rows, tokens, session->vectors[i]);
+        heddle_head_apply(native->head, rows, tokens, 0, session->head_scratch, session->vectors[i]);
         rows += tokens * native->config.hidden;
     }
     session->session.encode_ns += heddle_clock_ns() - start;
@@ -174,6 +179,7 @@ static void destroy(struct heddle_engine *engine)
 {
     struct native *native = (struct native *)engine;
     heddle_weights_destroy(native->weights);
+    heddle_head_destroy(native->head);
     heddle_tokenizer_destroy(native->tokenizer);
     free(native->directory);
     free(native);
@@ -191,6 +197,8 @@ static const struct heddle_engine_class native_class = {
 
 static int open_parts(const char *directory, struct native *native, struct heddle_error *error)
 {
+    HEDDLE_TRY(heddle_head_load(directory, native->config.hidden, &native->head, error));
+    native->engine.dimensions = heddle_head_dimensions(native->head);
     HEDDLE_TRY(heddle_tokenizer_open(directory, &native->tokenizer, error));
     if (heddle_tokenizer_id_max(native->tokenizer) >= native->config.vocabulary) {
         return heddle_error_set(
@@ -210,7 +218,7 @@ int heddle_native_open(const char *directory, const struct heddle_model_config *
     if (native == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    native->engine = (struct heddle_engine){.class = &native_class, .dimensions = config->hidden};
+    native->engine = (struct heddle_engine){.class = &native_class};
     native->config = *config;
     native->kernel = kernel;
     native->directory = heddle_strdup(directory);

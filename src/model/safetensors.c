@@ -257,6 +257,13 @@ const struct heddle_tensor *heddle_safetensors_find(const struct heddle_safetens
     return NULL;
 }
 
+const struct heddle_tensor *heddle_safetensors_tensors(const struct heddle_safetensors *file,
+                                                       size_t *count_out)
+{
+    *count_out = file->count;
+    return file->tensors;
+}
+
 int heddle_safetensors_expect(const struct heddle_safetensors *file, const char *name, size_t rows,
                               size_t columns, const struct heddle_tensor **tensor_out,
                               struct heddle_error *error)
@@ -280,28 +287,17 @@ int heddle_safetensors_expect(const struct heddle_safetensors *file, const char 
     return HEDDLE_OK;
 }
 
-/* IEEE 754 binary16 to binary32, subnormals included. */
+/* IEEE 754 binary16 to binary32, exactly. The bits are put where a float has them; the multiplication by 2^112 moves the
+ * exponent's bias from 15 to 127, and makes normal numbers of subnormal ones (as in F. Giesen, "Half to float done quic"). */
 static float float_of_half(uint16_t half)
 {
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16;
-    uint32_t exponent = half >> 10 & 0x1f;
-    uint32_t fraction = half & 0x3ff;
-    uint32_t bits = 0;
-    if (exponent == 0x1f) {
-        bits = sign | 0x7f800000u | fraction << 13;
-    } else if (exponent != 0) {
-        bits = sign | (exponent + 112) << 23 | fraction << 13;
-    } else if (fraction != 0) {
-        exponent = 113;
-        while ((fraction & 0x400) == 0) {
-            fraction <<= 1;
-            exponent--;
-        }
-        bits = sign | exponent << 23 | (fraction & 0x3ff) << 13;
-    } else {
-        bits = sign;
-    }
+    uint32_t bits = (uint32_t)(half & 0x7fff) << 13;
     float value = 0;
+    memcpy(&value, &bits, sizeof value);
+    value *= 0x1p112f;
+    memcpy(&bits, &value, sizeof bits);
+    bits |= (half & 0x7c00) == 0x7c00 ? 0x7f800000u : 0; /* infinite or NaN stays so */
+    bits |= (uint32_t)(half & 0x8000) << 16;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
@@ -326,6 +322,31 @@ void heddle_tensor_to_float(const struct heddle_tensor *tensor, size_t first, si
         memcpy(&word, bytes + (first + i) * sizeof word, sizeof word);
         values_out[i] = tensor->dtype == HEDDLE_DTYPE_F16 ? float_of_half(word) : float_of_bfloat(word);
     }
+}
+
+bool heddle_floats_are_finite(const float *values, size_t count)
+{
+    enum { LANES = 16 }; /* a block of a fixed length is what compilers make vectors of */
+    const uint32_t exponent = 0x7f800000u;
+    uint32_t bad = 0;
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        uint32_t bits[LANES];
+        uint32_t lanes[LANES];
+        memcpy(bits, values + i, sizeof bits);
+        for (size_t lane = 0; lane < LANES; lane++) {
+            lanes[lane] = (bits[lane] & exponent) == exponent;
+        }
+        for (size_t lane = 0; lane < LANES; lane++) {
+            bad |= lanes[lane];
+        }
+    }
+    for (; i < count; i++) {
+        uint32_t bits = 0;
+        memcpy(&bits, values + i, sizeof bits);
+        bad |= (bits & exponent) == exponent;
+    }
+    return bad == 0;
 }
 
 void heddle_safetensors_forget(struct heddle_safetensors *file)

@@ -10,6 +10,7 @@
 #ifndef HEDDLE_MODEL_SAFETENSORS_H
 #define HEDDLE_MODEL_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +49,10 @@ void heddle_safetensors_close(struct heddle_safetensors *file);
 /* The tensor called `name`, or NULL. Lives as long as the file. */
 const struct heddle_tensor *heddle_safetensors_find(const struct heddle_safetensors *file, const char *name);
 
+/* All tensors, in the order of their data. */
+const struct heddle_tensor *heddle_safetensors_tensors(const struct heddle_safetensors *file,
+                                                       size_t *count_out);
+
 /* The tensor called `name`, which must be F32, F16 or BF16 of exactly this shape (columns 0: one dimension).
  * Errors: HEDDLE_MODEL. */
 HEDDLE_MUST_CHECK int heddle_safetensors_expect(const struct heddle_safetensors *file, const char *name,
@@ -58,6 +63,9 @@ HEDDLE_MUST_CHECK int heddle_safetensors_expect(const struct heddle_safetensors 
 /* Converts `count` elements of an F32, F16 or BF16 tensor from element `first` to float. */
 void heddle_tensor_to_float(const struct heddle_tensor *tensor, size_t first, size_t count,
                             float *values_out);
+
+/* False if one of them is NaN or infinite. */
+bool heddle_floats_are_finite(const float *values, size_t count);
 
 /* Gives the memory of the pages read so far back to the system; they are read again from the file when touched. */
 void heddle_safetensors_forget(struct heddle_safetensors *file);

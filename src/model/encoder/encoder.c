@@ -92,10 +92,8 @@ static size_t embed_tokens(const struct heddle_weights *weights, struct heddle_e
     const size_t hidden = workspace->config.hidden;
     float *out = workspace->hidden;
     for (size_t s = 0; s < count; s++) {
-        for (size_t t = 0; t < sequences[s].tokens; t++) {
-            heddle_weights_embed(weights, sequences[s].ids[t], t, out);
-            out += hidden;
-        }
+        heddle_weights_embed(weights, sequences[s].ids, sequences[s].tokens, out);
+        out += sequences[s].tokens * hidden;
     }
     return (size_t)(out - workspace->hidden) / hidden;
 }

@@ -9,23 +9,26 @@
 
 #include "base/memory.h"
 #include "model/model_file.h"
-#include "model/safetensors.h"
+#include "model/weight_files.h"
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 * 1024 * 1024, NAME_MAX_BYTES = 160 };
+enum { ALIGNMENT = 64, HUGE_PAGE = 2 * 1024 * 1024, NAME_MAX_BYTES = 160, PREFIX_MAX_BYTES = 64 };
+
+/* Rows of the word table that are checked together: they fit the first cache, and the staging area (at least 96 rows). */
+enum { WORD_ROWS = 8 };
 
 struct heddle_weights {
     struct heddle_model_config config;
     const struct heddle_kernel *kernel;
-    struct heddle_safetensors *file;
-    const char *prefix; /* of every tensor's name */
-    void *block;        /* as allocated */
-    char *next;         /* aligned place in it, moves up while loading */
+    struct heddle_weight_files *files;
+    char prefix[PREFIX_MAX_BYTES]; /* of every tensor's name */
+    void *block;                   /* as allocated */
+    char *next;                    /* aligned place in it, moves up while loading */
     size_t block_bytes;
     float *staging; /* one matrix (N,K) and its bias on the way to being packed; NULL once loaded */
     struct heddle_layer *layers;
-    const float *words;
-    float *words_owned; /* set where the file's table could not be used in place */
-    float *positions;
+    const struct heddle_tensor *words; /* (vocabulary, H), in the file */
+    float *positions;                  /* (position_rows, H), token type 0 added */
+    size_t position_rows;
     float *embedding_gain;
     float *embedding_bias;
     uint64_t count;
@@ -56,7 +59,7 @@ static size_t packed_bytes(const struct heddle_weights *weights)
     const size_t layer = linear_bytes(weights, 3 * hidden, hidden) + linear_bytes(weights, hidden, hidden) +
                          linear_bytes(weights, wide, hidden) + linear_bytes(weights, hidden, wide) +
                          4 * rounded(hidden * sizeof(float));
-    return weights->config.layers * layer + rounded(weights->config.max_tokens * hidden * sizeof(float)) +
+    return weights->config.layers * layer + rounded(weights->position_rows * hidden * sizeof(float)) +
            2 * rounded(hidden * sizeof(float));
 }
 
@@ -79,22 +82,22 @@ static int allocate(struct heddle_weights *weights, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-/* Some exports keep the name of the module around the encoder. */
+/* Exports keep the names of the modules around the encoder: "bert.", "roberta.", "0.auto_model.", "model.": whatever stands
+ * before the word table's name stands before all. */
 static int find_prefix(struct heddle_weights *weights, struct heddle_error *error)
 {
-    static const char *const prefixes[] = {"", "bert.", "0.auto_model."};
-    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        char name[NAME_MAX_BYTES];
-        snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", prefixes[i]);
-        if (heddle_safetensors_find(weights->file, name) != NULL) {
-            weights->prefix = prefixes[i];
-            return HEDDLE_OK;
-        }
+    static const char words[] = "embeddings.word_embeddings.weight";
+    const struct heddle_tensor *found = NULL;
+    HEDDLE_TRY(heddle_weight_files_find_ending(weights->files, words, &found, error));
+    const size_t length = found == NULL ? 0 : strlen(found->name) - (sizeof words - 1);
+    if (found == NULL || length >= sizeof weights->prefix) {
+        return heddle_error_set(error, HEDDLE_MODEL,
+                                "the weights in %s have no tensor %s: not a BERT or RoBERTa encoder",
+                                heddle_weight_files_folder(weights->files), words);
     }
-    return heddle_error_set(
-        error, HEDDLE_MODEL,
-        "weights file %s has no tensor embeddings.word_embeddings.weight: not a BERT encoder",
-        heddle_safetensors_path(weights->file));
+    memcpy(weights->prefix, found->name, length);
+    weights->prefix[length] = '\0';
+    return HEDDLE_OK;
 }
 
 /* The tensor PREFIX + name of the given shape (columns 0: a vector). */
@@ -103,7 +106,16 @@ static int expect(struct heddle_weights *weights, const char *name, size_t rows,
 {
     char full[NAME_MAX_BYTES];
     snprintf(full, sizeof full, "%s%s", weights->prefix, name);
-    return heddle_safetensors_expect(weights->file, full, rows, columns, tensor_out, error);
+    return heddle_weight_files_expect(weights->files, full, rows, columns, tensor_out, error);
+}
+
+/* Converts `count` numbers of a tensor, all of which must be finite, and counts them. */
+static int convert(struct heddle_weights *weights, const struct heddle_tensor *tensor, size_t first,
+                   size_t count, float *values_out, struct heddle_error *error)
+{
+    heddle_tensor_to_float(tensor, first, count, values_out);
+    weights->count += count;
+    return heddle_weight_files_check_finite(weights->files, tensor->name, values_out, count, error);
 }
 
 static int load_vector(struct heddle_weights *weights, const char *name, size_t count, float *values_out,
@@ -111,22 +123,30 @@ static int load_vector(struct heddle_weights *weights, const char *name, size_t 
 {
     const struct heddle_tensor *tensor = NULL;
     HEDDLE_TRY(expect(weights, name, count, 0, &tensor, error));
-    heddle_tensor_to_float(tensor, 0, count, values_out);
-    weights->count += count;
-    return HEDDLE_OK;
+    return convert(weights, tensor, 0, count, values_out, error);
+}
+
+/* LayerNorm's `part`: "weight" or "bias"; checkpoints that came from TensorFlow call them "gamma" and "beta". */
+static int load_norm_part(struct heddle_weights *weights, const char *module, const char *part,
+                          const char *old_part, float **values_out, struct heddle_error *error)
+{
+    char name[NAME_MAX_BYTES];
+    char full[NAME_MAX_BYTES + PREFIX_MAX_BYTES];
+    const size_t hidden = weights->config.hidden;
+    snprintf(name, sizeof name, "%s.%s", module, old_part);
+    snprintf(full, sizeof full, "%s%s", weights->prefix, name);
+    if (heddle_weight_files_find(weights->files, full) == NULL) {
+        snprintf(name, sizeof name, "%s.%s", module, part);
+    }
+    *values_out = take(weights, hidden * sizeof(float));
+    return load_vector(weights, name, hidden, *values_out, error);
 }
 
 static int load_norm(struct heddle_weights *weights, const char *module, float **gain_out, float **bias_out,
                      struct heddle_error *error)
 {
-    const size_t hidden = weights->config.hidden;
-    char name[NAME_MAX_BYTES];
-    *gain_out = take(weights, hidden * sizeof(float));
-    *bias_out = take(weights, hidden * sizeof(float));
-    snprintf(name, sizeof name, "%s.weight", module);
-    HEDDLE_TRY(load_vector(weights, name, hidden, *gain_out, error));
-    snprintf(name, sizeof name, "%s.bias", module);
-    return load_vector(weights, name, hidden, *bias_out, error);
+    HEDDLE_TRY(load_norm_part(weights, module, "weight", "gamma", gain_out, error));
+    return load_norm_part(weights, module, "bias", "beta", bias_out, error);
 }
 
 /* Reads one module's matrix and bias to row `first` of the staging area, times `scale`. */
@@ -138,7 +158,7 @@ static int stage(struct heddle_weights *weights, const char *module, size_t outp
     float *rows = weights->staging + first * inputs;
     snprintf(name, sizeof name, "%s.weight", module);
     HEDDLE_TRY(expect(weights, name, outputs, inputs, &tensor, error));
-    heddle_tensor_to_float(tensor, 0, outputs * inputs, rows);
+    HEDDLE_TRY(convert(weights, tensor, 0, outputs * inputs, rows, error));
     snprintf(name, sizeof name, "%s.bias", module);
     HEDDLE_TRY(load_vector(weights, name, outputs, bias_out + first, error));
     for (size_t i = 0; i < outputs * inputs; i++) {
@@ -147,7 +167,6 @@ static int stage(struct heddle_weights *weights, const char *module, size_t outp
     for (size_t i = 0; i < outputs; i++) {
         bias_out[first + i] *= scale;
     }
-    weights->count += outputs * inputs;
     return HEDDLE_OK;
 }
 
@@ -203,50 +222,53 @@ static int load_layer(struct heddle_weights *weights, size_t i, struct heddle_er
     return load_norm(weights, name, &layer->output_gain, &layer->output_bias, error);
 }
 
-/* The mapped table where it can be read as it stands, else a copy. */
+/* The word table stays in the file, whatever its type: 250,000 rows of which a load uses a few thousand are not worth memory.
+ * It is read once, a few rows at a time, for its numbers must be finite. */
 static int load_words(struct heddle_weights *weights, struct heddle_error *error)
 {
-    const struct heddle_tensor *tensor = NULL;
-    HEDDLE_TRY(expect(weights, "embeddings.word_embeddings.weight", weights->config.vocabulary,
-                      weights->config.hidden, &tensor, error));
-    weights->count += tensor->count;
-    if (tensor->dtype == HEDDLE_DTYPE_F32 && (uintptr_t)tensor->data % sizeof(float) == 0) {
-        weights->words = tensor->data;
-        return HEDDLE_OK;
+    const size_t hidden = weights->config.hidden;
+    const size_t rows = weights->config.vocabulary;
+    HEDDLE_TRY(expect(weights, "embeddings.word_embeddings.weight", rows, hidden, &weights->words, error));
+    for (size_t row = 0; row < rows; row += WORD_ROWS) {
+        const size_t count = rows - row < WORD_ROWS ? rows - row : WORD_ROWS;
+        HEDDLE_TRY(convert(weights, weights->words, row * hidden, count * hidden, weights->staging, error));
     }
-    weights->words_owned = heddle_malloc(tensor->count * sizeof(float));
-    if (weights->words_owned == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    heddle_tensor_to_float(tensor, 0, tensor->count, weights->words_owned);
-    weights->words = weights->words_owned;
     return HEDDLE_OK;
+}
+
+/* Rows of the position table that texts use: those of max_tokens tokens, and where positions are counted from the padding
+ * token's id the row of that token before them. */
+static size_t first_row(const struct heddle_model_config *config)
+{
+    return config->first_position == 0 ? 0 : config->first_position - 1;
 }
 
 static int load_positions(struct heddle_weights *weights, struct heddle_error *error)
 {
     const struct heddle_model_config *config = &weights->config;
+    const size_t hidden = config->hidden;
+    const size_t count = weights->position_rows * hidden;
     const struct heddle_tensor *positions = NULL;
     const struct heddle_tensor *types = NULL;
-    HEDDLE_TRY(expect(weights, "embeddings.position_embeddings.weight", config->positions, config->hidden,
-                      &positions, error));
-    HEDDLE_TRY(expect(weights, "embeddings.token_type_embeddings.weight", config->token_types, config->hidden,
-                      &types, error));
-    weights->positions = take(weights, config->max_tokens * config->hidden * sizeof(float));
-    heddle_tensor_to_float(positions, 0, config->max_tokens * config->hidden, weights->positions);
-    heddle_tensor_to_float(types, 0, config->hidden, weights->staging);
-    for (size_t i = 0; i < config->max_tokens * config->hidden; i++) {
-        weights->positions[i] += weights->staging[i % config->hidden];
+    HEDDLE_TRY(expect(weights, "embeddings.position_embeddings.weight", config->positions, hidden, &positions,
+                      error));
+    HEDDLE_TRY(expect(weights, "embeddings.token_type_embeddings.weight", config->token_types, hidden, &types,
+                      error));
+    weights->positions = take(weights, count * sizeof(float));
+    HEDDLE_TRY(convert(weights, positions, first_row(config) * hidden, count, weights->positions, error));
+    HEDDLE_TRY(convert(weights, types, 0, hidden, weights->staging, error));
+    for (size_t i = 0; i < count; i++) {
+        weights->positions[i] += weights->staging[i % hidden];
     }
-    weights->count += positions->count + types->count;
+    weights->count += positions->count - count + types->count - hidden;
     return HEDDLE_OK;
 }
 
 static int load(struct heddle_weights *weights, struct heddle_error *error)
 {
     HEDDLE_TRY(find_prefix(weights, error));
-    HEDDLE_TRY(load_words(weights, error));
     HEDDLE_TRY(allocate(weights, error));
+    HEDDLE_TRY(load_words(weights, error));
     HEDDLE_TRY(load_positions(weights, error));
     HEDDLE_TRY(load_norm(weights, "embeddings.LayerNorm", &weights->embedding_gain, &weights->embedding_bias,
                          error));
@@ -255,27 +277,8 @@ static int load(struct heddle_weights *weights, struct heddle_error *error)
     }
     free(weights->staging);
     weights->staging = NULL;
-    heddle_safetensors_forget(weights->file);
+    heddle_weight_files_forget(weights->files);
     return HEDDLE_OK;
-}
-
-static int open_file(const char *directory, struct heddle_safetensors **file_out, struct heddle_error *error)
-{
-    if (!heddle_model_file_exists(directory, "model.safetensors") &&
-        heddle_model_file_exists(directory, "pytorch_model.bin")) {
-        return heddle_error_set(
-            error, HEDDLE_MODEL,
-            "%s has its weights in pytorch_model.bin, a pickle that may run code when read; only "
-            "model.safetensors is supported",
-            directory);
-    }
-    char *path = heddle_model_path(directory, "model.safetensors");
-    if (path == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    const int status = heddle_safetensors_open(path, file_out, error);
-    free(path);
-    return status;
 }
 
 int heddle_weights_load(const char *directory, const struct heddle_model_config *config,
@@ -288,7 +291,8 @@ int heddle_weights_load(const char *directory, const struct heddle_model_config 
     }
     weights->config = *config;
     weights->kernel = kernel;
-    int status = open_file(directory, &weights->file, error);
+    weights->position_rows = config->max_tokens + (config->first_position == 0 ? 0 : 1);
+    int status = heddle_weight_files_open(directory, &weights->files, error);
     if (status == HEDDLE_OK) {
         status = load(weights, error);
     }
@@ -305,8 +309,7 @@ void heddle_weights_destroy(struct heddle_weights *weights)
     if (weights == NULL) {
         return;
     }
-    heddle_safetensors_close(weights->file);
-    free(weights->words_owned);
+    heddle_weight_files_close(weights->files);
     free(weights->staging);
     free(weights->layers);
     free(weights->block);
@@ -318,13 +321,24 @@ const struct heddle_layer *heddle_weights_layer(const struct heddle_weights *wei
     return &weights->layers[layer];
 }
 
-void heddle_weights_embed(const struct heddle_weights *weights, uint32_t id, size_t place, float *row_out)
+void heddle_weights_embed(const struct heddle_weights *weights, const uint32_t *ids, size_t tokens,
+                          float *rows_out)
 {
     const size_t hidden = weights->config.hidden;
-    const float *word = weights->words + (size_t)id * hidden;
-    const float *position = weights->positions + place * hidden;
-    for (size_t i = 0; i < hidden; i++) {
-        row_out[i] = word[i] + position[i];
+    const size_t first = weights->config.first_position;
+    size_t place = 0; /* of the next token that counts */
+    for (size_t t = 0; t < tokens; t++) {
+        float *row = rows_out + t * hidden;
+        size_t position = 0;
+        if (first == 0) {
+            position = place++;
+        } else if (ids[t] != first - 1) {
+            position = ++place;
+        }
+        heddle_tensor_to_float(weights->words, (size_t)ids[t] * hidden, hidden, row);
+        for (size_t i = 0; i < hidden; i++) {
+            row[i] += weights->positions[position * hidden + i];
+        }
     }
 }
 
@@ -340,7 +354,7 @@ const float *heddle_weights_embedding_bias(const struct heddle_weights *weights)
 
 uint64_t heddle_weights_file_bytes(const struct heddle_weights *weights)
 {
-    return heddle_safetensors_bytes(weights->file);
+    return heddle_weight_files_bytes(weights->files);
 }
 
 uint64_t heddle_weights_packed_bytes(const struct heddle_weights *weights)

@@ -2,7 +2,8 @@
  *
  * Everything but the word table lies in one block of memory, in the order of use. 1/sqrt(head width) is folded into
  * the query weights; the embedding of token type 0, the only one used, is folded into the positions. The word table
- * is read in place from the mapped file where it is F32 (46 MB for MiniLM, of which a load touches a fraction).
+ * stays in the mapped file (46 MB for MiniLM, of which a load touches a fraction), and a row is converted when it is looked
+ * up.
  *
  * Threads: immutable after loading.
  */
@@ -28,7 +29,8 @@ struct heddle_layer {
 
 struct heddle_weights;
 
-/* Reads DIRECTORY/model.safetensors. Errors: HEDDLE_MODEL (file, tensor and remedy named), HEDDLE_OUT_OF_MEMORY. */
+/* Reads DIRECTORY/model.safetensors or its shards (weight_files.h). Errors: HEDDLE_MODEL (file, tensor and remedy named; also
+ * a number that is NaN or infinite), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_weights_load(const char *directory, const struct heddle_model_config *config,
                                           const struct heddle_kernel *kernel,
                                           struct heddle_weights **weights_out, struct heddle_error *error);
@@ -38,9 +40,11 @@ void heddle_weights_destroy(struct heddle_weights *weights);
 
 const struct heddle_layer *heddle_weights_layer(const struct heddle_weights *weights, size_t layer);
 
-/* row_out (H): the embedding of token `id` (below the vocabulary's size) at place 0 .. max_tokens-1 of its text: word +
- * position + token type 0. */
-void heddle_weights_embed(const struct heddle_weights *weights, uint32_t id, size_t place, float *row_out);
+/* rows_out (tokens, H): the embeddings of a text's tokens, each below the vocabulary's size, at most max_tokens of them: word
+ * + position + token type 0. Positions go 0, 1, …; in RoBERTa a padding token that stands in the text has a position of its
+ * own and does not count. */
+void heddle_weights_embed(const struct heddle_weights *weights, const uint32_t *ids, size_t tokens,
+                          float *rows_out);
 
 /* Gain and bias (H) of the LayerNorm behind the embeddings. */
 const float *heddle_weights_embedding_gain(const struct heddle_weights *weights);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <ftw.h>
 #include <jansson.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -68,18 +69,27 @@ static inline void remove_file(const char *directory, const char *file)
     (void)remove(path);
 }
 
-/* Removes a model directory, and frees its path. */
+static inline int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* Removes a model directory with all in it, and frees its path. */
 static inline void remove_directory(char *directory)
 {
-    static const char *const files[] = {"config.json",           "modules.json", "sentence_bert_config.json",
-                                        "1_Pooling/config.json", "1_Pooling",    "tokenizer.json",
-                                        "tokenizer_config.json", "vocab.txt",    "model.safetensors",
-                                        "pytorch_model.bin",     "weights"};
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
-        remove_file(directory, files[i]);
-    }
-    assert_int_equal(rmdir(directory), 0);
+    assert_int_equal(nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
     free(directory);
+}
+
+/* A folder in a directory. */
+static inline void make_folder(const char *directory, const char *folder)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/%s", directory, folder);
+    assert_int_equal(mkdir(path, 0700), 0);
 }
 
 /* ---- the tiny model ---- */
@@ -150,17 +160,21 @@ static inline void add_tensor(struct weights_file *file, const char *name, size_
     heddle_buffer_append_format(&file->header, "], \"data_offsets\": [%zu, %zu]}", begin, file->data.length);
 }
 
-static inline void add_module(struct weights_file *file, const char *name, size_t outputs, size_t inputs,
-                              double centre)
+/* NAME.PARTS[0] and NAME.PARTS[1]: a matrix (inputs 0: a vector) and a bias. */
+static inline void add_module(struct weights_file *file, const char *name, const char *const parts[2],
+                              size_t outputs, size_t inputs, double centre)
 {
-    char full[160];
-    snprintf(full, sizeof full, "%s.weight", name);
+    char full[200];
+    snprintf(full, sizeof full, "%s.%s", name, parts[0]);
     add_tensor(file, full, outputs, inputs, centre);
-    snprintf(full, sizeof full, "%s.bias", name);
+    snprintf(full, sizeof full, "%s.%s", name, parts[1]);
     add_tensor(file, full, outputs, 0, 0);
 }
 
-static inline void add_layer(struct weights_file *file, size_t layer)
+static const char *const plain_parts[2] = {"weight", "bias"};
+
+static inline void add_layer(struct weights_file *file, const char *prefix, const char *const norm_parts[2],
+                             size_t layer)
 {
     static const struct {
         const char *name;
@@ -172,9 +186,11 @@ static inline void add_layer(struct weights_file *file, size_t layer)
         {"attention.output.LayerNorm", TINY_WIDTH, 0},    {"intermediate.dense", TINY_WIDE, TINY_WIDTH},
         {"output.dense", TINY_WIDTH, TINY_WIDE},          {"output.LayerNorm", TINY_WIDTH, 0}};
     for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
-        char name[128];
-        snprintf(name, sizeof name, "encoder.layer.%zu.%s", layer, modules[i].name);
-        add_module(file, name, modules[i].outputs, modules[i].inputs, modules[i].inputs == 0 ? 1 : 0);
+        char name[160];
+        const bool is_norm = modules[i].inputs == 0;
+        snprintf(name, sizeof name, "%sencoder.layer.%zu.%s", prefix, layer, modules[i].name);
+        add_module(file, name, is_norm ? norm_parts : plain_parts, modules[i].outputs, modules[i].inputs,
+                   modules[i].inputs == 0 ? 1 : 0);
     }
 }
 
@@ -197,16 +213,39 @@ static inline void write_safetensors(const char *directory, const char *name, st
     heddle_buffer_free(&file->data);
 }
 
+/* All tensors of the tiny model, with `prefix` before each name and these names of LayerNorm's parts. */
+static inline void add_tiny_tensors(struct weights_file *file, const char *prefix, const char *gain,
+                                    const char *bias)
+{
+    static const struct {
+        const char *name;
+        size_t rows;
+    } tables[] = {{"word", TINY_VOCABULARY}, {"position", TINY_POSITIONS}, {"token_type", 2}};
+    const char *const norm_parts[2] = {gain, bias};
+    char name[160];
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        snprintf(name, sizeof name, "%sembeddings.%s_embeddings.weight", prefix, tables[i].name);
+        add_tensor(file, name, tables[i].rows, TINY_WIDTH, 0);
+    }
+    snprintf(name, sizeof name, "%sembeddings.LayerNorm", prefix);
+    add_module(file, name, norm_parts, TINY_WIDTH, 0, 1);
+    for (size_t i = 0; i < TINY_LAYERS; i++) {
+        add_layer(file, prefix, norm_parts, i);
+    }
+}
+
 static inline void write_tiny_weights(const char *directory, const char *dtype)
 {
     struct weights_file file = {.dtype = dtype, .random = 7};
-    add_tensor(&file, "embeddings.word_embeddings.weight", TINY_VOCABULARY, TINY_WIDTH, 0);
-    add_tensor(&file, "embeddings.position_embeddings.weight", TINY_POSITIONS, TINY_WIDTH, 0);
-    add_tensor(&file, "embeddings.token_type_embeddings.weight", 2, TINY_WIDTH, 0);
-    add_module(&file, "embeddings.LayerNorm", TINY_WIDTH, 0, 1);
-    for (size_t i = 0; i < TINY_LAYERS; i++) {
-        add_layer(&file, i);
-    }
+    add_tiny_tensors(&file, "", "weight", "bias");
+    write_safetensors(directory, "model.safetensors", &file);
+}
+
+static inline void write_tiny_weights_named(const char *directory, const char *prefix, const char *gain,
+                                            const char *bias)
+{
+    struct weights_file file = {.dtype = "F32", .random = 7};
+    add_tiny_tensors(&file, prefix, gain, bias);
     write_safetensors(directory, "model.safetensors", &file);
 }
 
@@ -230,10 +269,8 @@ static inline void write_tiny_weights(const char *directory, const char *dtype)
 /* A whole model directory. */
 static inline char *make_tiny_model(void)
 {
-    char path[4200];
     char *directory = make_directory();
-    snprintf(path, sizeof path, "%s/1_Pooling", directory);
-    assert_int_equal(mkdir(path, 0700), 0);
+    make_folder(directory, "1_Pooling");
     write_text(directory, "config.json", TINY_CONFIG);
     write_text(directory, "modules.json", TINY_MODULES);
     write_text(directory, "1_Pooling/config.json", TINY_POOLING);

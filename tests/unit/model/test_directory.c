@@ -54,20 +54,77 @@ static void a_right_directory_is_read_in_full(void **state)
     assert_int_equal(config.positions, 40);
     assert_int_equal(config.max_tokens, 32);
     assert_true(config.layer_norm_epsilon == 1e-12f);
-    assert_true(config.normalize);
-    assert_string_equal(heddle_pooling_name(config.pooling), "mean");
+    assert_int_equal(config.first_position, 0);
+    assert_string_equal(heddle_architecture_name(config.architecture), "bert");
 }
 
 static void encoders_of_another_kind_are_refused_by_name(void **state)
 {
     (void)state;
-    refused("config.json", TINY_CONFIG, "\"bert\"", "\"roberta\"", "model_type is roberta; only bert");
+    refused("config.json", TINY_CONFIG, "\"bert\"", "\"distilbert\"",
+            "model_type is distilbert; encoders built in are bert, roberta, xlm-roberta and camembert");
+    refused("config.json", TINY_CONFIG, "\"bert\"", "\"mpnet\"", "--provider onnx, or through an HTTP");
+    refused("config.json", TINY_CONFIG, "\"hidden_act\"", "\"is_decoder\": true, \"hidden_act\"",
+            "is_decoder is true");
+    static const char *const activations[] = {"relu", "silu", "gelu_fast", "gelu_pytorch_tanh"};
+    for (size_t i = 0; i < sizeof activations / sizeof activations[0]; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "\"%s\"", activations[i]);
+        refused("config.json", TINY_CONFIG, "\"gelu\"", value, activations[i]);
+    }
     refused("config.json", TINY_CONFIG, "\"gelu\"", "\"gelu_new\"", "hidden_act is gelu_new");
     refused("config.json", TINY_CONFIG, "\"hidden_act\"",
             "\"position_embedding_type\": \"relative_key\", \"hidden_act\"",
             "position_embedding_type is relative_key; only absolute");
     /* what is left when the directory was unpacked flat: the pooling's config.json over the encoder's */
     refused("config.json", TINY_CONFIG, TINY_CONFIG, TINY_POOLING, "model_type is missing");
+}
+
+static void roberta_counts_positions_from_its_padding_token(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"roberta", "xlm-roberta", "camembert"};
+    remove_file(directory, "sentence_bert_config.json");
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char value[64];
+        snprintf(value, sizeof value, "\"%s\"", names[i]);
+        write_changed("config.json", TINY_CONFIG, "\"bert\"", value);
+        assert_string_equal(heddle_architecture_name(accepted().architecture), names[i]);
+        assert_int_equal(accepted().first_position, 2);
+        assert_int_equal(accepted().max_tokens, 38);
+    }
+    write_changed("config.json", TINY_CONFIG, "\"bert\"", "\"roberta\", \"pad_token_id\": 5");
+    assert_int_equal(accepted().first_position, 6);
+    assert_int_equal(accepted().max_tokens, 34);
+    /* the name that early models have for their limit; the first file that has one holds */
+    write_text(directory, "sentence_roberta_config.json", "{\"max_seq_length\": 11}");
+    assert_int_equal(accepted().max_tokens, 11);
+    remove_file(directory, "sentence_roberta_config.json");
+    write_text(directory, "config.json", TINY_CONFIG);
+    refused("config.json", TINY_CONFIG, "\"bert\"", "\"roberta\", \"pad_token_id\": 39", "pad_token_id");
+    refused("config.json", TINY_CONFIG, "\"bert\"", "\"roberta\", \"pad_token_id\": -1", "pad_token_id");
+    /* a padding token changes nothing in BERT */
+    write_changed("config.json", TINY_CONFIG, "\"bert\"", "\"bert\", \"pad_token_id\": 5");
+    assert_int_equal(accepted().first_position, 0);
+    write_text(directory, "config.json", TINY_CONFIG);
+    write_text(directory, "sentence_bert_config.json", "{\"max_seq_length\": 32}");
+}
+
+static void more_tokens_than_the_kernels_take_are_refused(void **state)
+{
+    (void)state;
+    static const char many[] = "\"max_position_embeddings\": 8194";
+    static const char at[] = "\"max_position_embeddings\": 40";
+    struct heddle_model_config config = {0};
+    struct heddle_error error = {0};
+    remove_file(directory, "sentence_bert_config.json");
+    write_changed("config.json", TINY_CONFIG, at, many);
+    assert_int_equal(heddle_model_config_read(directory, &config, &error), HEDDLE_MODEL);
+    assert_non_null(strstr(error.message, "8194 tokens; at most 8192"));
+    write_text(directory, "sentence_bert_config.json", "{\"max_seq_length\": 8192}");
+    assert_int_equal(accepted().max_tokens, 8192);
+    write_text(directory, "config.json", TINY_CONFIG);
+    write_text(directory, "sentence_bert_config.json", "{\"max_seq_length\": 32}");
 }
 
 static void numbers_out_of_range_are_refused(void **state)
@@ -88,46 +145,6 @@ static void numbers_out_of_range_are_refused(void **state)
             "layer_norm_eps");
     refused("config.json", TINY_CONFIG, "\"layer_norm_eps\": 1e-12", "\"layer_norm_eps\": null",
             "layer_norm_eps");
-}
-
-static void other_modules_are_refused_by_name(void **state)
-{
-    (void)state;
-    refused("modules.json", TINY_MODULES, "models.Normalize", "models.Dense", "models.Dense");
-    refused("modules.json", TINY_MODULES, "models.Transformer", "models.CLIPModel", "models.CLIPModel");
-    refused("modules.json", TINY_MODULES, TINY_MODULES, "[]", "needs a Transformer");
-    refused("modules.json", TINY_MODULES, "\"path\": \"\"", "\"path\": \"0_Transformer\"",
-            "in the directory itself");
-    refused("modules.json", TINY_MODULES, "\"1_Pooling\"", "\"../1_Pooling\"", "names a folder");
-    refused("modules.json", TINY_MODULES, "[{", "[{{", "line 1 is not valid JSON");
-}
-
-static void pooling_is_mean_or_cls(void **state)
-{
-    (void)state;
-    refused("1_Pooling/config.json", TINY_POOLING, "\"pooling_mode_mean_tokens\": true",
-            "\"pooling_mode_mean_tokens\": false", "exactly one of");
-    refused("1_Pooling/config.json", TINY_POOLING, "\"pooling_mode_cls_token\": false",
-            "\"pooling_mode_cls_token\": true", "exactly one of");
-    refused("1_Pooling/config.json", TINY_POOLING, "\"pooling_mode_cls_token\"",
-            "\"pooling_mode_max_tokens\": true, \"pooling_mode_cls_token\"",
-            "pooling_mode_max_tokens is not supported");
-    refused("1_Pooling/config.json", TINY_POOLING, "\"word_embedding_dimension\": 64",
-            "\"word_embedding_dimension\": 65", "word_embedding_dimension");
-    write_text(directory, "1_Pooling/config.json",
-               "{\"word_embedding_dimension\": 64, \"pooling_mode_cls_token\": true}");
-    assert_string_equal(heddle_pooling_name(accepted().pooling), "cls");
-    write_text(directory, "1_Pooling/config.json", TINY_POOLING);
-}
-
-static void without_a_normalize_module_vectors_are_left_as_they_are(void **state)
-{
-    (void)state;
-    write_text(directory, "modules.json",
-               "[{\"path\": \"\", \"type\": \"sentence_transformers.models.Transformer\"},"
-               "{\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"}]");
-    assert_false(accepted().normalize);
-    write_text(directory, "modules.json", TINY_MODULES);
 }
 
 static void the_number_of_tokens_comes_from_the_first_file_that_has_it(void **state)
@@ -154,9 +171,7 @@ static void each_missing_file_is_named_with_the_remedy(void **state)
     static const struct {
         const char *file;
         const char *text;
-    } files[] = {{"config.json", TINY_CONFIG},
-                 {"modules.json", TINY_MODULES},
-                 {"1_Pooling/config.json", TINY_POOLING}};
+    } files[] = {{"config.json", TINY_CONFIG}};
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         struct heddle_model_config config;
         struct heddle_error error = {0};
@@ -188,9 +203,8 @@ int main(void)
         cmocka_unit_test(a_right_directory_is_read_in_full),
         cmocka_unit_test(encoders_of_another_kind_are_refused_by_name),
         cmocka_unit_test(numbers_out_of_range_are_refused),
-        cmocka_unit_test(other_modules_are_refused_by_name),
-        cmocka_unit_test(pooling_is_mean_or_cls),
-        cmocka_unit_test(without_a_normalize_module_vectors_are_left_as_they_are),
+        cmocka_unit_test(roberta_counts_positions_from_its_padding_token),
+        cmocka_unit_test(more_tokens_than_the_kernels_take_are_refused),
         cmocka_unit_test(the_number_of_tokens_comes_from_the_first_file_that_has_it),
         cmocka_unit_test(each_missing_file_is_named_with_the_remedy),
     };

@@ -449,7 +449,7 @@ static void files_of_different_models_are_refused(void **state)
     file = (struct weights_file){.dtype = "F32", .random = 1};
     add_tensor(&file, "conv1.weight", 4, 4, 0);
     write_safetensors(directory, "model.safetensors", &file);
-    refused(NULL, HEDDLE_MODEL, "not a BERT encoder");
+    refused(NULL, HEDDLE_MODEL, "not a BERT or RoBERTa encoder");
     write_tiny_weights(directory, "F32");
 }
 
