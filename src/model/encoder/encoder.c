@@ -106,6 +106,7 @@ static void attend(struct heddle_encoder_workspace *workspace, const struct hedd
     for (size_t s = 0; s < count; s++) {
         const struct heddle_attention attention = {
             .qkv = (const char *)workspace->qkv + first * 3 * bytes,
+            .first = first,
             .tokens = sequences[s].tokens,
             .heads = workspace->config.heads,
             .head_width = workspace->config.head_width,
@@ -145,12 +146,18 @@ const float *heddle_encoder_run(const struct heddle_weights *weights,
                                 const struct heddle_sequence *sequences, size_t count)
 {
     const struct heddle_model_config *config = &workspace->config;
+    const struct heddle_kernel *kernel = workspace->kernel;
     const size_t tokens = embed_tokens(weights, workspace, sequences, count);
-    workspace->kernel->layer_norm(
-        workspace->hidden, tokens, config->hidden, heddle_weights_embedding_gain(weights),
-        heddle_weights_embedding_bias(weights), config->layer_norm_epsilon, workspace->narrow);
+    if (kernel->begin != NULL) {
+        kernel->begin();
+    }
+    kernel->layer_norm(workspace->hidden, tokens, config->hidden, heddle_weights_embedding_gain(weights),
+                       heddle_weights_embedding_bias(weights), config->layer_norm_epsilon, workspace->narrow);
     for (size_t i = 0; i < config->layers; i++) {
         run_layer(heddle_weights_layer(weights, i), workspace, sequences, count, tokens);
+    }
+    if (kernel->end != NULL) {
+        kernel->end();
     }
     return workspace->hidden;
 }

@@ -40,6 +40,7 @@ struct heddle_linear {
 struct heddle_attention {
     const void
         *qkv; /* activations (T,3H): queries, already divided by sqrt(head_width), then keys, then values */
+    size_t first;  /* tokens of the group in front of this sequence: `qkv` and `context` point behind them */
     size_t tokens; /* T, of this sequence */
     size_t heads;
     size_t head_width;
@@ -58,6 +59,11 @@ struct heddle_kernel {
     /* True if this CPU runs it at its full rate, so that a narrower precision is worth its price; asked only where
      * runs() is true. */
     bool (*is_fast)(void);
+
+    /* Called by a thread around its calls of gemm, layer_norm and attention for one group: what the CPU must be told first,
+     * and what is then taken back. NULL: nothing. */
+    void (*begin)(void);
+    void (*end)(void);
 
     /* Bytes of a packed layer: weights and what else the kernel keeps with them (scales, sums); a multiple of 64. */
     size_t (*packed_bytes)(size_t outputs, size_t inputs);

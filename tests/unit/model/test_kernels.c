@@ -248,7 +248,12 @@ static void check_attention_of(const struct heddle_kernel *kernel, size_t tokens
     float *qkv = random_floats(tokens * 3 * hidden, tokens + width, 3.0);
     float *context = aligned(tokens * hidden);
     void *scratch = aligned(kernel->attention_bytes(tokens, width) / sizeof(float));
-    const struct heddle_attention attention = {qkv, tokens, HEADS, width, context, scratch};
+    const struct heddle_attention attention = {.qkv = qkv,
+                                               .tokens = tokens,
+                                               .heads = HEADS,
+                                               .head_width = width,
+                                               .context = context,
+                                               .scratch = scratch};
     kernel->attention(&attention);
     for (size_t head = 0; head < HEADS; head++) {
         for (size_t t = 0; t < tokens; t++) {
@@ -293,7 +298,12 @@ static void check_extreme(const struct heddle_kernel *kernel)
             qkv[t * 3 * H + 2 * H + i] = (float)t;
         }
     }
-    const struct heddle_attention attention = {qkv, LENGTH, HEADS, WIDTH, context, scratch};
+    const struct heddle_attention attention = {.qkv = qkv,
+                                               .tokens = LENGTH,
+                                               .heads = HEADS,
+                                               .head_width = WIDTH,
+                                               .context = context,
+                                               .scratch = scratch};
     kernel->attention(&attention);
     for (size_t i = 0; i < LENGTH * H; i++) {
         assert_true(fabsf(context[i] - 7.0f) < 1e-5f);
