@@ -11,4 +11,12 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mfma")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx512_bf16.c
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512bf16;-mfma")
+    set(heddle_amx_vector_flags -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_amx_bf16.c
+        PROPERTIES COMPILE_OPTIONS
+        "${heddle_kernel_flags};${heddle_amx_vector_flags};-mavx512bf16;-mamx-tile;-mamx-bf16;-mxsave")
+    # The same kernel over a model of its tile instructions, for CPUs that have none: a part of the tests. The model's loops
+    # go without sanitizers, or they would run for minutes: gcc 12 leaves some in where a function says so.
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/unit/model/test_kernel_amx.c
+        PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};${heddle_amx_vector_flags};-fno-sanitize=undefined;-fno-sanitize-address-use-after-scope")
 endif()

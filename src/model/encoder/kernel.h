@@ -112,6 +112,7 @@ extern const struct heddle_kernel heddle_kernel_scalar;
 extern const struct heddle_kernel heddle_kernel_avx2_fp32;
 extern const struct heddle_kernel heddle_kernel_avx512_fp32;
 extern const struct heddle_kernel heddle_kernel_avx512_bf16;
+extern const struct heddle_kernel heddle_kernel_amx_bf16;
 #endif
 
 #endif

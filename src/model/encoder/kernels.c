@@ -9,6 +9,7 @@ static const struct heddle_kernel *const kernels[] = {
     &heddle_kernel_avx2_fp32,
     &heddle_kernel_avx512_fp32,
     &heddle_kernel_avx512_bf16,
+    &heddle_kernel_amx_bf16,
 #endif
     NULL,
 };
@@ -17,7 +18,7 @@ static const struct heddle_kernel *const kernels[] = {
 static const char *const names[] = {
     "scalar",
 #if defined(__x86_64__)
-    "avx2_fp32", "avx512_fp32", "avx512_bf16",
+    "avx2_fp32", "avx512_fp32", "avx512_bf16", "amx_bf16",
 #endif
     NULL,
 };
