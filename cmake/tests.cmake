@@ -88,3 +88,9 @@ endif()
 if(Python3_FOUND)
     add_test(NAME docs.compatibility COMMAND ${PROJECT_SOURCE_DIR}/scripts/compatibility --check ${PROJECT_BINARY_DIR})
 endif()
+
+# The model room on arm64, in emulation; skipped with the reason where the cross compiler, qemu or libraries are missing.
+if(NOT HEDDLE_SANITIZE AND NOT HEDDLE_COVERAGE)
+    add_test(NAME arm64.model COMMAND ${PROJECT_SOURCE_DIR}/scripts/test-arm64 --offline)
+    set_tests_properties(arm64.model PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS unit)
+endif()

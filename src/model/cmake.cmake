@@ -4,6 +4,8 @@
 set(heddle_kernel_flags -O3 -ffp-contract=off)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_scalar.c
     PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags}")
+set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_neon_fp32.c
+    PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags}") # NEON is in every arm64
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx2_fp32.c
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx2;-mfma")

@@ -1,7 +1,7 @@
 /* kernel_vector.h: what the vector kernels share, written once over a few primitives of an instruction set.
  *
  * A source file defines the primitives, then includes this file, then fills its kernel table:
- *   vector, V_FLOATS (floats in a vector), TILE_ROWS (rows of the register tile),
+ *   vector, V_FLOATS (floats in a vector), TILE_ROWS (rows of the register tile: 6, 12 or 14),
  *   v_load v_store v_all (broadcast) v_add v_sub v_mul v_fma (a x b + c) v_min v_max v_round (to nearest)
  *   v_scale (x times 2 to the whole-numbered n) v_sum v_largest (over the lanes).
  *
@@ -66,13 +66,15 @@ TILE_OF(3)
 TILE_OF(4)
 TILE_OF(5)
 TILE_OF(6)
-#if TILE_ROWS == 14
+#if TILE_ROWS >= 12
 TILE_OF(7)
 TILE_OF(8)
 TILE_OF(9)
 TILE_OF(10)
 TILE_OF(11)
 TILE_OF(12)
+#endif
+#if TILE_ROWS >= 14
 TILE_OF(13)
 TILE_OF(14)
 #endif
@@ -80,9 +82,12 @@ TILE_OF(14)
 typedef void tile_function(const float *a, size_t a_step, const float *b, size_t depth, float *c);
 
 static tile_function *const tiles[TILE_ROWS + 1] = {
-    NULL,   tile_1, tile_2, tile_3,  tile_4,  tile_5,  tile_6,
-#if TILE_ROWS == 14
-    tile_7, tile_8, tile_9, tile_10, tile_11, tile_12, tile_13, tile_14,
+    NULL,    tile_1,  tile_2, tile_3,  tile_4,  tile_5,  tile_6,
+#if TILE_ROWS >= 12
+    tile_7,  tile_8,  tile_9, tile_10, tile_11, tile_12,
+#endif
+#if TILE_ROWS >= 14
+    tile_13, tile_14,
 #endif
 };
 

@@ -10,6 +10,8 @@ static const struct heddle_kernel *const kernels[] = {
     &heddle_kernel_avx512_fp32,
     &heddle_kernel_avx512_bf16,
     &heddle_kernel_amx_bf16,
+#elif defined(__aarch64__)
+    &heddle_kernel_neon_fp32,
 #endif
     NULL,
 };
@@ -19,6 +21,8 @@ static const char *const names[] = {
     "scalar",
 #if defined(__x86_64__)
     "avx2_fp32", "avx512_fp32", "avx512_bf16", "amx_bf16",
+#elif defined(__aarch64__)
+    "neon_fp32",
 #endif
     NULL,
 };
