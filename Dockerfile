@@ -14,7 +14,7 @@ RUN cmake --preset release -DHEDDLE_TESTS=OFF \
 FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libssl3 libcurl4 libjansson4 libyaml-0-2 libmicrohttpd12 \
-        libutf8proc2 zlib1g libstdc++6 \
+        libsqlite3-0 libutf8proc2 zlib1g libstdc++6 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 1000 heddle
 COPY --from=build /usr/local /usr/local

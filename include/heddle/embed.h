@@ -15,7 +15,9 @@
  *
  * What holds for models computed here, and is tested: the tokens are those of the HF `tokenizers` library; a text's vector
  * is bit-identical whatever its batch, its neighbours, their order and the number of threads, on one kernel; two texts that
- * are equal after stripping are embedded once a call.
+ * are equal after stripping are embedded once a call. With a cache file, a text is embedded once ever: vectors come back
+ * bit for bit. The file is shared by any number of loads, also at the same time; it is no cause for a call to fail: a disk
+ * that is full is counted (cache_failures) and named (cache_problem), and embedding goes on.
  *
  * Ownership: what comes through an `..._out` argument is the caller's to close or destroy; names that an embedder answers
  *            live as long as it does.
@@ -77,7 +79,8 @@ struct heddle_embedder_options {
     const char *prompt;      /* text put in front of each text in place of a named one; "" for none */
     bool is_query;           /* texts are questions, not documents: decides between the model's own prompts */
     size_t dimensions; /* keep the first so many and give the vector unit length again (Matryoshka); 0: all */
-    const char *cache_file; /* vectors of texts that any load embedded before, kept in this file; or NULL */
+    const char *cache_file;   /* vectors of texts that any load embedded before, kept in this file; or NULL */
+    uint64_t cache_bytes_max; /* the file grows no further; 0: 4 GiB. Then nothing more is kept */
     const struct heddle_embedder_service *service; /* HTTP providers */
 };
 
@@ -100,6 +103,8 @@ struct heddle_embedder_info {
     uint64_t parameters;   /* weights that take part (no pooler) */
     uint64_t file_bytes;   /* size of the weights' file */
     uint64_t packed_bytes; /* memory held by packed weights */
+    const char
+        *cache_problem; /* why texts could not be looked up or kept in the cache file, newest; "" for none */
 };
 
 /* One text: UTF-8, not terminated. A NULL pointer is a null value. Ill-formed sequences are replaced by U+FFFD, as Python's
@@ -136,6 +141,8 @@ struct heddle_embed_statistics {
     uint64_t no_text;
     uint64_t repaired; /* texts in which ill-formed UTF-8 was replaced */
     uint64_t failed;
+    uint64_t
+        cache_failures; /* texts that could not be looked up, or kept, in the cache file: embedded all the same */
     uint64_t tokenize_ns; /* everything but the model: stripping, folding, tokenizing, cache */
     uint64_t encode_ns;   /* in the model, or waiting for the service */
 };

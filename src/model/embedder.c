@@ -97,6 +97,22 @@ static int settle(const struct heddle_embedder_options *asked, struct heddle_emb
     return HEDDLE_OK;
 }
 
+/* The cache file, where one is asked for; what computes is known by now. */
+static int open_cache(const struct heddle_embedder_options *asked, struct heddle_embedder *embedder,
+                      struct heddle_error *error)
+{
+    if (asked->cache_file == NULL) {
+        return HEDDLE_OK;
+    }
+    struct heddle_embedder_info info;
+    struct heddle_cache_key key = {.prompt = embedder->prompt, .dimensions = embedder->dimensions};
+    heddle_embedder_describe(embedder, &info);
+    key.provider = info.provider;
+    key.precision = info.precision;
+    HEDDLE_TRY(embedder->engine->class->identify(embedder->engine, key.identity, error));
+    return heddle_cache_open(asked->cache_file, &key, asked->cache_bytes_max, &embedder->cache, error);
+}
+
 int heddle_embedder_open(const char *model, const struct heddle_embedder_options *options,
                          struct heddle_embedder **embedder_out, struct heddle_error *error)
 {
@@ -116,6 +132,9 @@ int heddle_embedder_open(const char *model, const struct heddle_embedder_options
     if (status == HEDDLE_OK) {
         status = settle(asked, embedder, error);
     }
+    if (status == HEDDLE_OK) {
+        status = open_cache(asked, embedder, error);
+    }
     if (status != HEDDLE_OK) {
         heddle_embedder_close(embedder);
         return status;
@@ -129,6 +148,7 @@ void heddle_embedder_close(struct heddle_embedder *embedder)
     if (embedder == NULL) {
         return;
     }
+    heddle_cache_close(embedder->cache);
     if (embedder->engine != NULL) {
         embedder->engine->class->destroy(embedder->engine);
     }
@@ -158,6 +178,7 @@ void heddle_embedder_describe(const struct heddle_embedder *embedder, struct hed
         .kernel = "",
         .prompt = embedder->prompt,
         .dimensions = embedder->dimensions,
+        .cache_problem = embedder->cache == NULL ? "" : heddle_cache_problem(embedder->cache),
     };
     embedder->engine->class->describe(embedder->engine, info_out);
 }

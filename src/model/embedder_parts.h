@@ -2,13 +2,15 @@
 #ifndef HEDDLE_MODEL_EMBEDDER_PARTS_H
 #define HEDDLE_MODEL_EMBEDDER_PARTS_H
 
+#include "model/cache/cache.h"
 #include "model/engine.h"
 
 struct heddle_embedder {
     char *name;
     char *prompt; /* put in front of each text; "" for none */
     struct heddle_engine *engine;
-    size_t dimensions; /* of the vectors that come out: at most the engine's */
+    struct heddle_cache *cache; /* or NULL */
+    size_t dimensions;          /* of the vectors that come out: at most the engine's */
 };
 
 #endif

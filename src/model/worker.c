@@ -1,7 +1,8 @@
 /* worker.c: one thread's way from texts to vectors.
  *
  * Texts are taken in the caller's order, given their prompt, stripped, and looked up among those of the same call: an equal
- * one is embedded already and its vector is copied at the end. The others go to the engine.
+ * one is embedded already and its vector is copied at the end. Of the others those that the cache file knows are done; the
+ * rest goes to the engine, and then into the file.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,9 @@ struct heddle_embedder_worker {
     struct heddle_engine_item *items;
     size_t item_capacity;
     size_t item_count;
+    struct heddle_cache_session *cache; /* or NULL */
+    struct heddle_cache_entry *entries; /* of the cache: what is looked up, then what is kept */
+    size_t entry_capacity;
     float *whole; /* vectors of the engine's width, where that is more than asked for */
     size_t whole_capacity;
     uint32_t *slots; /* open addressing: index + 1 of a text, 0 = free */
@@ -56,6 +60,9 @@ int heddle_embedder_worker_create(const struct heddle_embedder *embedder,
     if (status == HEDDLE_OK) {
         status = embedder->engine->class->session_create(embedder->engine, &worker->session, error);
     }
+    if (status == HEDDLE_OK && embedder->cache != NULL) {
+        status = heddle_cache_session_create(embedder->cache, &worker->cache, error);
+    }
     if (status != HEDDLE_OK) {
         heddle_embedder_worker_destroy(worker);
         return status;
@@ -70,9 +77,11 @@ void heddle_embedder_worker_destroy(struct heddle_embedder_worker *worker)
         return;
     }
     worker->embedder->engine->class->session_destroy(worker->session);
+    heddle_cache_session_destroy(worker->cache);
     heddle_arena_destroy(worker->texts);
     free(worker->spans);
     free(worker->items);
+    free(worker->entries);
     free(worker->whole);
     free(worker->slots);
     free(worker);
@@ -90,6 +99,8 @@ static int prepare(struct heddle_embedder_worker *worker, size_t count, struct h
     }
     if (heddle_grow((void **)&worker->spans, &worker->span_capacity, count, sizeof *worker->spans) != 0 ||
         heddle_grow((void **)&worker->items, &worker->item_capacity, count, sizeof *worker->items) != 0 ||
+        heddle_grow((void **)&worker->entries, &worker->entry_capacity, worker->cache == NULL ? 0 : count,
+                    sizeof *worker->entries) != 0 ||
         heddle_grow((void **)&worker->whole, &worker->whole_capacity, count * whole, sizeof *worker->whole) !=
             0 ||
         heddle_grow((void **)&worker->slots, &worker->slot_capacity, slots, sizeof *worker->slots) != 0) {
@@ -164,26 +175,98 @@ static int take_text(struct heddle_embedder_worker *worker, const struct heddle_
     return HEDDLE_OK;
 }
 
-/* Lists each different text for the engine. */
-static int list_items(struct heddle_embedder_worker *worker, const struct heddle_embed_text *texts,
+/* Strips all texts and finds the first of each; zeroes the vectors of those without a text. */
+static int take_texts(struct heddle_embedder_worker *worker, const struct heddle_embed_text *texts,
                       size_t count, float *vectors_out, struct heddle_error *error)
 {
     const size_t width = worker->embedder->dimensions;
-    const size_t whole = worker->embedder->engine->dimensions;
     for (uint32_t i = 0; i < count; i++) {
         struct span *span = &worker->spans[i];
         HEDDLE_TRY(take_text(worker, &texts[i], span, error));
         span->first = span->text == NULL ? i : find_first(worker, i);
         if (span->text == NULL) {
             memset(vectors_out + i * width, 0, width * sizeof *vectors_out);
-        } else if (span->first == i) {
+        }
+    }
+    return HEDDLE_OK;
+}
+
+/* True for a text that stands for itself and those that equal it. */
+static bool is_first(const struct heddle_embedder_worker *worker, size_t index)
+{
+    return worker->spans[index].text != NULL && worker->spans[index].first == index;
+}
+
+/* True for a text that goes, or went, through the engine. */
+static bool is_item(const struct heddle_embedder_worker *worker, size_t index)
+{
+    return is_first(worker, index) && !worker->spans[index].status.remembered;
+}
+
+/* Takes the vectors of texts that were embedded before. */
+static void recall(struct heddle_embedder_worker *worker, size_t count, float *vectors_out)
+{
+    const size_t width = worker->embedder->dimensions;
+    size_t listed = 0;
+    for (size_t i = 0; i < count && worker->cache != NULL; i++) {
+        const struct span *span = &worker->spans[i];
+        if (is_first(worker, i)) {
+            worker->entries[listed++] = (struct heddle_cache_entry){
+                .text = span->text, .length = span->length, .vector = vectors_out + i * width};
+        }
+    }
+    if (listed == 0) {
+        return;
+    }
+    worker->statistics.cache_failures += heddle_cache_find(worker->cache, worker->entries, listed);
+    listed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_first(worker, i)) {
+            const struct heddle_cache_entry *entry = &worker->entries[listed++];
+            struct heddle_embed_status *status = &worker->spans[i].status;
+            status->remembered = entry->found;
+            status->tokens = entry->found ? entry->tokens : 0;
+            status->truncated = entry->found && entry->truncated;
+        }
+    }
+}
+
+/* Keeps the vectors that the engine made. */
+static void keep(struct heddle_embedder_worker *worker, size_t count, float *vectors_out)
+{
+    const size_t width = worker->embedder->dimensions;
+    size_t listed = 0;
+    for (size_t i = 0; i < count && worker->cache != NULL; i++) {
+        const struct span *span = &worker->spans[i];
+        if (is_item(worker, i) && span->status.result == HEDDLE_EMBED_DONE) {
+            worker->entries[listed++] = (struct heddle_cache_entry){
+                .text = span->text,
+                .length = span->length,
+                .vector = vectors_out + i * width,
+                .tokens = span->status.tokens,
+                .truncated = span->status.truncated,
+            };
+        }
+    }
+    if (listed > 0) {
+        worker->statistics.cache_failures += heddle_cache_keep(worker->cache, worker->entries, listed);
+    }
+}
+
+/* Lists each different text that is not known yet for the engine. */
+static void list_items(struct heddle_embedder_worker *worker, size_t count, float *vectors_out)
+{
+    const size_t width = worker->embedder->dimensions;
+    const size_t whole = worker->embedder->engine->dimensions;
+    for (size_t i = 0; i < count; i++) {
+        struct span *span = &worker->spans[i];
+        if (is_item(worker, i)) {
             float *vector =
                 whole > width ? worker->whole + worker->item_count * whole : vectors_out + i * width;
             worker->items[worker->item_count++] =
                 (struct heddle_engine_item){span->text, span->length, vector, &span->status};
         }
     }
-    return HEDDLE_OK;
 }
 
 /* Matryoshka: the first numbers of a vector, at unit length again (Kusupati et al. 2022). */
@@ -192,15 +275,14 @@ static void cut_vectors(struct heddle_embedder_worker *worker, size_t count, flo
     const size_t width = worker->embedder->dimensions;
     size_t item = 0;
     for (size_t i = 0; i < count && worker->embedder->engine->dimensions > width; i++) {
-        const struct span *span = &worker->spans[i];
-        if (span->text != NULL && span->first == i) {
+        if (is_item(worker, i)) {
             memcpy(vectors_out + i * width, worker->items[item++].vector, width * sizeof *vectors_out);
             heddle_vector_normalize(vectors_out + i * width, width);
         }
     }
 }
 
-static void count_text(struct heddle_embed_statistics *statistics, const struct span *span, bool is_first)
+static void count_text(struct heddle_embed_statistics *statistics, const struct span *span, bool is_folded)
 {
     const struct heddle_embed_status *status = &span->status;
     const bool failed = status->result == HEDDLE_EMBED_FAILED;
@@ -212,8 +294,10 @@ static void count_text(struct heddle_embed_statistics *statistics, const struct 
     if (span->text == NULL || failed) {
         return;
     }
-    if (!is_first) {
+    if (is_folded) {
         statistics->texts_folded++;
+    } else if (status->remembered) {
+        statistics->texts_remembered++;
     } else {
         statistics->texts_embedded++;
         statistics->tokens += status->tokens;
@@ -237,7 +321,7 @@ static void finish(struct heddle_embedder_worker *worker, size_t count, float *v
             span->status = worker->spans[first].status;
             span->status.replaced = replaced;
         }
-        count_text(&worker->statistics, span, first == i);
+        count_text(&worker->statistics, span, first != i);
         if (status_out != NULL) {
             status_out[i] = span->status;
         }
@@ -254,9 +338,12 @@ int heddle_embedder_embed(struct heddle_embedder_worker *worker, const struct he
     const uint64_t start = heddle_clock_ns();
     const uint64_t encoded = worker->session->encode_ns;
     HEDDLE_TRY(prepare(worker, count, error));
-    HEDDLE_TRY(list_items(worker, texts, count, vectors_out, error));
+    HEDDLE_TRY(take_texts(worker, texts, count, vectors_out, error));
+    recall(worker, count, vectors_out);
+    list_items(worker, count, vectors_out);
     HEDDLE_TRY(worker->session->class->embed(worker->session, worker->items, worker->item_count, error));
     cut_vectors(worker, count, vectors_out);
+    keep(worker, count, vectors_out);
     finish(worker, count, vectors_out, status_out);
     const uint64_t in_model = worker->session->encode_ns - encoded;
     worker->statistics.encode_ns += in_model;
@@ -282,6 +369,7 @@ void heddle_embed_statistics_add(struct heddle_embed_statistics *total,
     total->no_text += one->no_text;
     total->repaired += one->repaired;
     total->failed += one->failed;
+    total->cache_failures += one->cache_failures;
     total->tokenize_ns += one->tokenize_ns;
     total->encode_ns += one->encode_ns;
 }
