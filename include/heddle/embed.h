@@ -64,6 +64,10 @@ struct heddle_embedder_service {
     uint32_t timeout_ms;    /* for one answer; 0: 60,000 */
     uint32_t
         cold_timeout_ms; /* for the first answer: a service that was scaled to zero must wake; 0: 600,000 */
+    const char *shape; /* databricks: "openai", "dataframe_split", "dataframe_records", "inputs", "instances";
+                          * NULL: what the service takes is found out */
+    const char *column; /* databricks: name of the text column; NULL: "text" where there must be one */
+    bool normalize;     /* give each vector unit length, whatever the service does */
 };
 
 /* {0} (or a NULL pointer) is: the best kernel of this CPU at AUTO, the model's own prompt, all dimensions.

@@ -7,6 +7,7 @@
 #include "model/embedder_parts.h"
 #include "model/model_file.h"
 #include "model/native.h"
+#include "model/provider/provider.h"
 
 /* In the order of enum heddle_precision. */
 static const char *const precision_names[] = {"auto", "fp32", "bf16", "int8"};
@@ -80,8 +81,14 @@ static int open_engine(const char *model, const struct heddle_embedder_options *
     if (asked->provider == NULL || strcmp(asked->provider, "native") == 0) {
         return open_directory(model, asked, embedder, error);
     }
-    return heddle_error_set(error, HEDDLE_INVALID, "there is no embedding provider '%s'; there are: native",
-                            asked->provider);
+    if (heddle_provider_is(asked->provider)) {
+        return heddle_provider_open(model, asked, NULL, &embedder->engine, error);
+    }
+    return heddle_error_set(
+        error, HEDDLE_INVALID,
+        "there is no embedding provider '%s'; there are: native, openai, databricks, tei, "
+        "ollama",
+        asked->provider);
 }
 
 static int settle(const struct heddle_embedder_options *asked, struct heddle_embedder *embedder,

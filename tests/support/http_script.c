@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,10 +204,12 @@ static void *accept_all(void *context)
 {
     struct http_script *script = context;
     for (;;) {
+        const int now = 1;
         const int socket = accept(script->listener, NULL, NULL);
         if (socket < 0) {
             return NULL;
         }
+        (void)setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &now, sizeof now); /* else 40 ms an answer */
         struct connection *connection = calloc(1, sizeof *connection);
         pthread_mutex_lock(&script->mutex);
         const int number = script->connections;
