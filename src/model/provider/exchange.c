@@ -163,7 +163,9 @@ static void rows_accept(struct range *range, const struct heddle_answer *answer)
             heddle_vector_normalize(range->items[i]->vector, answer->dimensions);
         }
     }
-    range->call->dimensions = answer->dimensions; /* changes only in the first request, which is alone */
+    if (range->call->dimensions == 0) { /* in the first request of all, which is alone */
+        range->call->dimensions = answer->dimensions;
+    }
 }
 
 static enum step answer_take(struct range *range)

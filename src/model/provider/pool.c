@@ -143,6 +143,17 @@ static void call_wait(struct heddle_provider_call *call, struct heddle_provider_
     heddle_provider_lane_free(&lane);
 }
 
+int heddle_provider_status(int status, struct heddle_error *error)
+{
+    if (status != HEDDLE_PROTOCOL) {
+        return status;
+    }
+    if (error != NULL) {
+        error->status = HEDDLE_MODEL;
+    }
+    return HEDDLE_MODEL;
+}
+
 int heddle_provider_pool_run(struct heddle_provider *provider, const struct heddle_engine_item *items,
                              size_t count, struct heddle_error *error)
 {
@@ -168,7 +179,7 @@ int heddle_provider_pool_run(struct heddle_provider *provider, const struct hedd
     if (call.status != HEDDLE_OK && error != NULL) {
         *error = call.error;
     }
-    return call.status;
+    return heddle_provider_status(call.status, error);
 }
 
 void heddle_provider_pool_stop(struct heddle_provider *provider)

@@ -191,41 +191,54 @@ struct forms {
 };
 
 static void form_add(struct forms *forms, const struct heddle_provider *provider,
-                     enum heddle_request_shape shape, bool base64)
+                     enum heddle_request_shape shape, bool base64, size_t dimensions)
 {
-    struct heddle_request_form form = provider->form;
-    form.shape = shape;
-    form.base64 = base64;
-    /* Where the address says the model, a body that says it again is refused by some. */
-    form.model = provider->kind == HEDDLE_PROVIDER_DATABRICKS ? NULL : provider->form.model;
-    forms->list[forms->count++] = form;
+    forms->list[forms->count++] = (struct heddle_request_form){
+        .shape = shape,
+        /* Where the address says the model, a body that says it again is refused by some. */
+        .model = provider->kind == HEDDLE_PROVIDER_DATABRICKS || provider->model[0] == '\0' ? NULL
+                                                                                            : provider->model,
+        .column = provider->column,
+        .dimensions = dimensions,
+        .base64 = base64,
+    };
+}
+
+/* A service that cannot make fewer dimensions may say so; then the vectors are cut here. */
+static void form_add_both(struct forms *forms, const struct heddle_provider *provider,
+                          enum heddle_request_shape shape, size_t dimensions)
+{
+    form_add(forms, provider, shape, false, dimensions);
+    if (dimensions > 0) {
+        form_add(forms, provider, shape, false, 0);
+    }
 }
 
 /* The forms to try, the likeliest first. Databricks names its foundation models databricks-… */
-static void forms_list(const struct heddle_provider *provider, const enum heddle_request_shape *asked,
-                       struct forms *forms)
+static void forms_list(const struct heddle_provider *provider, size_t dimensions,
+                       const enum heddle_request_shape *asked, struct forms *forms)
 {
     const bool foundation = strncmp(provider->model, "databricks-", 11) == 0;
     switch (provider->kind) {
     case HEDDLE_PROVIDER_OPENAI:
-        form_add(forms, provider, HEDDLE_REQUEST_OPENAI, true);
-        form_add(forms, provider, HEDDLE_REQUEST_OPENAI, false);
+        form_add(forms, provider, HEDDLE_REQUEST_OPENAI, true, dimensions);
+        form_add_both(forms, provider, HEDDLE_REQUEST_OPENAI, dimensions);
         break;
-    case HEDDLE_PROVIDER_TEI: form_add(forms, provider, HEDDLE_REQUEST_TEI, false); break;
-    case HEDDLE_PROVIDER_OLLAMA: form_add(forms, provider, HEDDLE_REQUEST_OLLAMA, false); break;
+    case HEDDLE_PROVIDER_TEI: form_add_both(forms, provider, HEDDLE_REQUEST_TEI, dimensions); break;
+    case HEDDLE_PROVIDER_OLLAMA: form_add_both(forms, provider, HEDDLE_REQUEST_OLLAMA, dimensions); break;
     default:
         if (asked != NULL) {
-            form_add(forms, provider, *asked, false);
+            form_add(forms, provider, *asked, false, 0);
             break;
         }
         if (foundation) {
-            form_add(forms, provider, HEDDLE_REQUEST_OPENAI, false);
+            form_add(forms, provider, HEDDLE_REQUEST_OPENAI, false, 0);
         }
-        form_add(forms, provider, HEDDLE_REQUEST_SPLIT, false);
-        form_add(forms, provider, HEDDLE_REQUEST_INPUTS, false);
-        form_add(forms, provider, HEDDLE_REQUEST_INSTANCES, false);
+        form_add(forms, provider, HEDDLE_REQUEST_SPLIT, false, 0);
+        form_add(forms, provider, HEDDLE_REQUEST_INPUTS, false, 0);
+        form_add(forms, provider, HEDDLE_REQUEST_INSTANCES, false, 0);
         if (!foundation) {
-            form_add(forms, provider, HEDDLE_REQUEST_OPENAI, false);
+            form_add(forms, provider, HEDDLE_REQUEST_OPENAI, false, 0);
         }
         break;
     }
@@ -374,9 +387,6 @@ static int settings_take(struct heddle_provider *provider, const char *model,
     HEDDLE_TRY(place_read(provider, error));
     HEDDLE_TRY(key_take(provider, service->api_key, error));
     HEDDLE_TRY(copy_text(service->column, &provider->column, error));
-    provider->form.model = provider->model[0] != '\0' ? provider->model : NULL;
-    provider->form.column = provider->column;
-    provider->form.dimensions = options->dimensions;
     provider->normalize = service->normalize;
     provider->timeout_ms = service->timeout_ms > 0 ? service->timeout_ms : HEDDLE_PROVIDER_TIMEOUT_MS;
     provider->cold_timeout_ms =
@@ -401,7 +411,7 @@ static int service_meet(struct heddle_provider *provider, const struct heddle_em
                                 "dataframe_records, inputs and instances, the others have one each",
                                 service->shape);
     }
-    forms_list(provider, has_shape ? &shape : NULL, &forms);
+    forms_list(provider, options->dimensions, has_shape ? &shape : NULL, &forms);
     HEDDLE_TRY(forms_try(provider, &forms, error));
     const struct heddle_request_budget usual =
         heddle_request_budget_default(provider->kind, provider->form.shape);
@@ -462,7 +472,7 @@ int heddle_provider_open(const char *model, const struct heddle_embedder_options
     }
     if (status != HEDDLE_OK) {
         destroy(&provider->engine);
-        return status;
+        return heddle_provider_status(status, error);
     }
     *engine_out = &provider->engine;
     return HEDDLE_OK;

@@ -32,8 +32,8 @@ struct heddle_provider_clock {
 /* Opens the service `options->service->url` by the kind that options->provider names, for `model` (NULL or "" where the
  * address says which). One text is sent, so that the width is known and a wrong key, name or address shows at once; a
  * service that was scaled to zero gets cold_timeout_ms to wake. `clock` NULL = the real one; else borrowed until destroy().
- * Errors: HEDDLE_INVALID (options), HEDDLE_MODEL (the service refuses: key, name, shape), HEDDLE_NETWORK (not reached, or not
- * ready in time), HEDDLE_PROTOCOL (no such service there), HEDDLE_OUT_OF_MEMORY. */
+ * Errors: HEDDLE_INVALID (options), HEDDLE_MODEL (the service refuses: key, name, shape; or it is none), HEDDLE_NETWORK (not
+ * reached, or not ready in time), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_provider_open(const char *model, const struct heddle_embedder_options *options,
                                            const struct heddle_provider_clock *clock,
                                            struct heddle_engine **engine_out, struct heddle_error *error);

@@ -86,6 +86,9 @@ HEDDLE_MUST_CHECK int heddle_provider_pool_run(struct heddle_provider *provider,
                                                const struct heddle_engine_item *items, size_t count,
                                                struct heddle_error *error);
 
+/* What the caller of an embedder is told: a service that answers strangely is a model that cannot be used. */
+int heddle_provider_status(int status, struct heddle_error *error);
+
 /* Ends and joins the threads; no call may be under way. */
 void heddle_provider_pool_stop(struct heddle_provider *provider);
 

@@ -31,6 +31,7 @@ struct fake {
     enum heddle_request_shape shape; /* the only one that it takes */
     bool base64;                     /* it takes and answers base64, else it refuses to hear of it */
     bool backwards;                  /* answers in the opposite order, with indices */
+    bool whole;                      /* it knows no `dimensions` */
     size_t items_max;                /* 413 over it; 0 = any */
     int bad_status;                  /* for a request that holds a text with BAD in it */
     const char *bad_row;             /* answered in place of such a text's vector, if bad_status is 0 */
@@ -62,7 +63,8 @@ static inline int fake_texts(const struct fake *fake, const json_t *json, const 
     size_t i = 0;
     const json_t *value = NULL;
     list = inner != NULL ? inner : list;
-    if (!json_is_array(list) || (json_object_get(json, "encoding_format") != NULL && !fake->base64)) {
+    if (!json_is_array(list) || (json_object_get(json, "encoding_format") != NULL && !fake->base64) ||
+        (json_object_get(json, "dimensions") != NULL && fake->whole)) {
         return -1;
     }
     json_array_foreach(list, i, value)

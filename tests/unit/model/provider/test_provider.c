@@ -143,6 +143,23 @@ static void a_service_that_knows_no_base64_is_asked_for_numbers(void **state)
     end();
 }
 
+static void fewer_dimensions_are_asked_for_where_the_service_knows_them(void **state)
+{
+    (void)state;
+    static const char *const x[] = {"x"};
+    options.dimensions = 3;
+    begin(&(struct fake){.shape = HEDDLE_REQUEST_TEI}, "tei", "");
+    assert_int_equal(embed(x, 1), HEDDLE_OK);
+    assert_asked("/embed", "{\"inputs\":[\"x\"],\"truncate\":true,\"dimensions\":3}");
+    end();
+    options.dimensions = 3;
+    begin(&(struct fake){.shape = HEDDLE_REQUEST_OLLAMA, .whole = true}, "ollama", "m");
+    assert_int_equal(engine->dimensions, WIDTH); /* the embedder cuts */
+    assert_int_equal(embed(x, 1), HEDDLE_OK);
+    assert_asked("/api/embed", "{\"model\":\"m\",\"input\":[\"x\"],\"truncate\":true}");
+    end();
+}
+
 static void databricks_forms_are_found_by_trying(void **state)
 {
     (void)state;
@@ -580,8 +597,7 @@ static void a_redirect_to_another_server_does_not_get_the_key(void **state)
     http_script_start(&other, stolen, 1);
     snprintf(head, sizeof head, "Location: http://127.0.0.1:%u/embed\r\n", other.port);
     const struct http_script_answer moved = {.status = 307, .head = head};
-    assert_int_equal(begin_with(&(struct fake){.first = &moved, .first_count = 1}, "tei", ""),
-                     HEDDLE_PROTOCOL);
+    assert_int_equal(begin_with(&(struct fake){.first = &moved, .first_count = 1}, "tei", ""), HEDDLE_MODEL);
     assert_non_null(strstr(error.message, "another server"));
     end();
     http_script_stop(&other);
@@ -669,6 +685,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openai_is_asked_for_base64_and_its_own_model),
         cmocka_unit_test(a_service_that_knows_no_base64_is_asked_for_numbers),
+        cmocka_unit_test(fewer_dimensions_are_asked_for_where_the_service_knows_them),
         cmocka_unit_test(databricks_forms_are_found_by_trying),
         cmocka_unit_test(tei_says_what_it_takes),
         cmocka_unit_test(ollama_is_asked_by_model),
