@@ -2,6 +2,9 @@
 # in every build, because a tile of sums that is not kept in registers is ten times slower; the contraction of a x b + c
 # is off because a text's vector must not depend on what the compiler fuses in one tile and not in another.
 set(heddle_kernel_flags -O3 -ffp-contract=off)
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    list(APPEND heddle_kernel_flags -fno-ivopts) # gcc 12 turns 14 addresses of rows into 14 counters, half of them in memory
+endif()
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_scalar.c
     PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags}")
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_neon_fp32.c
@@ -13,6 +16,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mfma")
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx512_bf16.c
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512bf16;-mfma")
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_avx512_int8.c
+        PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512bf16;-mavx512vnni;-mfma")
     set(heddle_amx_vector_flags -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/src/model/encoder/kernel_amx_bf16.c
         PROPERTIES COMPILE_OPTIONS

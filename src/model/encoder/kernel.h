@@ -113,6 +113,7 @@ extern const struct heddle_kernel heddle_kernel_avx2_fp32;
 extern const struct heddle_kernel heddle_kernel_avx512_fp32;
 extern const struct heddle_kernel heddle_kernel_avx512_bf16;
 extern const struct heddle_kernel heddle_kernel_amx_bf16;
+extern const struct heddle_kernel heddle_kernel_avx512_int8;
 #elif defined(__aarch64__)
 extern const struct heddle_kernel heddle_kernel_neon_fp32;
 #endif

@@ -3,6 +3,8 @@
  */
 #include "model/encoder/kernel_vector.h"
 
+enum { LINE_FLOATS = 16 /* of a cache line of 64 bytes */ };
+
 /* ---- dense layers ---- */
 
 /* (N,K) -> panels (N/TILE_COLUMNS)(K)(TILE_COLUMNS): the order in which the tile reads. */
@@ -36,6 +38,19 @@ static void finish_block(const float *block, size_t rows, const float *bias, enu
     }
 }
 
+/* Fetches what finish_block() will touch while the tile is still multiplying: else its stores wait for memory. */
+static void expect_block(size_t rows, const float *residual, const float *output, size_t step)
+{
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t n = 0; n < TILE_COLUMNS; n += LINE_FLOATS) {
+            __builtin_prefetch(output + r * step + n, 1);
+            if (residual != NULL) {
+                __builtin_prefetch(residual + r * step + n);
+            }
+        }
+    }
+}
+
 static void gemm(const struct heddle_linear *linear, const void *input, size_t tokens,
                  enum heddle_epilogue epilogue, const float *residual, void *output, void *scratch)
 {
@@ -51,6 +66,8 @@ static void gemm(const struct heddle_linear *linear, const void *input, size_t t
             const size_t first = tokens * i / count;
             const size_t rows = tokens * (i + 1) / count - first;
             const size_t place = first * outputs + panel;
+            expect_block(rows, residual == NULL ? NULL : residual + place, (const float *)output + place,
+                         outputs);
             tiles[rows]((const float *)input + first * inputs, inputs, weights, inputs, block);
             finish_block(block, rows, linear->bias + panel, epilogue,
                          residual == NULL ? NULL : residual + place, (float *)output + place, outputs);

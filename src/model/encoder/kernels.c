@@ -10,6 +10,7 @@ static const struct heddle_kernel *const kernels[] = {
     &heddle_kernel_avx512_fp32,
     &heddle_kernel_avx512_bf16,
     &heddle_kernel_amx_bf16,
+    &heddle_kernel_avx512_int8,
 #elif defined(__aarch64__)
     &heddle_kernel_neon_fp32,
 #endif
@@ -20,7 +21,7 @@ static const struct heddle_kernel *const kernels[] = {
 static const char *const names[] = {
     "scalar",
 #if defined(__x86_64__)
-    "avx2_fp32", "avx512_fp32", "avx512_bf16", "amx_bf16",
+    "avx2_fp32", "avx512_fp32", "avx512_bf16", "amx_bf16", "avx512_int8",
 #elif defined(__aarch64__)
     "neon_fp32",
 #endif

@@ -1,0 +1,220 @@
+/* avx512_narrow.h: what the AVX-512 kernels with bf16 activations share: dense layers, GELU, LayerNorm.
+ *
+ * A tile leaves its sums in a block that stays in L1. finish() turns them into outputs: so there is one piece of code for
+ * each ending, not one for each tile size. Functions of a vector are as exact as bf16 can show (3 decimal digits).
+ */
+#ifndef HEDDLE_MODEL_ENCODER_AVX512_NARROW_H
+#define HEDDLE_MODEL_ENCODER_AVX512_NARROW_H
+
+#include <stdalign.h>
+#include <stdint.h>
+
+#include "model/encoder/avx512_tile.h"
+#include "model/encoder/kernel.h"
+
+/* ---- conversions ---- */
+
+/* 16 floats -> bf16, rounded to nearest even. */
+static inline void store_narrow(uint16_t *to, vector x)
+{
+    _mm256_store_si256((__m256i *)(void *)to, (__m256i)_mm512_cvtneps_pbh(x));
+}
+
+/* 32 floats -> bf16. */
+static inline void store_narrow_pair(uint16_t *to, vector left, vector right)
+{
+    _mm512_store_si512(to, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+}
+
+/* ---- functions of a vector ---- */
+
+/* erf GELU: max(x,0) - u Phi(-u) with u = |x|, absolute error 1e-4. The second part is a parabola in each of 15 pieces of
+ * width 0.28 around its multiples, fitted for the least largest error, and zero beyond 4.06. Adding 1.5 x 2^23 to
+ * u/0.28 rounds it to a whole number, which then stands in the lowest bits: the number of the piece. */
+struct gelu_table {
+    vector square; /* coefficients of u^2, of u, and constants */
+    vector slope;
+    vector constant;
+};
+
+static inline struct gelu_table gelu_table_load(void)
+{
+    alignas(64) static const float coefficients[3][V_FLOATS] = {
+        {3.965898156e-01f, 3.672202140e-01f, 2.869083736e-01f, 1.815627462e-01f, 8.012620272e-02f,
+         3.889858774e-03f, -3.923059939e-02f, -5.333716317e-02f, -4.877843219e-02f, -3.625770384e-02f,
+         -2.319797007e-02f, -1.310546966e-02f, -6.627417811e-03f, -3.024833392e-03f, -1.252731533e-03f, 0},
+        {-4.998295340e-01f, -4.889992164e-01f, -4.198100857e-01f, -2.718859439e-01f, -7.380417060e-02f,
+         1.169230993e-01f, 2.482977584e-01f, 2.985837113e-01f, 2.788721368e-01f, 2.191205790e-01f,
+         1.497249259e-01f, 9.054184334e-02f, 4.897098792e-02f, 2.385538078e-02f, 1.051746512e-02f, 0},
+        {-1.612469744e-06f, -9.918725498e-04f, -1.601247295e-02f, -6.810848805e-02f, -1.649720594e-01f,
+         -2.843792886e-01f, -3.845029540e-01f, -4.293216087e-01f, -4.080255291e-01f, -3.367196585e-01f,
+         -2.445117402e-01f, -1.577325772e-01f, -9.103076110e-02f, -4.725177049e-02f, -2.215194752e-02f, 0},
+    };
+    return (struct gelu_table){v_load(coefficients[0]), v_load(coefficients[1]), v_load(coefficients[2])};
+}
+
+static inline vector gelu(const struct gelu_table *table, vector x)
+{
+    const float whole = 12582912.0f; /* 1.5 x 2^23 */
+    const vector u = _mm512_abs_ps(x);
+    const vector place = v_min(v_fma(u, v_all(1.0f / 0.28f), v_all(whole)), v_all(whole + 15));
+    const __m512i piece = _mm512_castps_si512(place);
+    vector y =
+        v_fma(_mm512_permutexvar_ps(piece, table->square), u, _mm512_permutexvar_ps(piece, table->slope));
+    y = v_fma(y, u, _mm512_permutexvar_ps(piece, table->constant));
+    return v_add(y, v_max(x, v_all(0)));
+}
+
+/* 2^x, relative error 8e-5: a cubic in the part of x behind the point, times 2 to the whole part. 0 far below. */
+static inline vector exp2_narrow(vector x)
+{
+    const vector f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    vector p = v_all(7.802452118e-02f);
+    p = v_fma(p, f, v_all(2.260671575e-01f));
+    p = v_fma(p, f, v_all(6.958335398e-01f));
+    p = v_fma(p, f, v_all(9.999252186e-01f));
+    return _mm512_scalef_ps(p, x); /* takes the whole part of x itself */
+}
+
+/* ---- dense layers ---- */
+
+/* What becomes of sums, and where it goes. */
+struct ending {
+    enum heddle_epilogue epilogue;
+    const float *bias;     /* (N) */
+    const float *residual; /* (T,N) */
+    void *output;          /* (T,N), of floats (residual) or bf16 */
+    size_t outputs;        /* N */
+    /* int8 only: a sum of integers s means token_scale x weight_scale x s - token_zero x weight_sum. */
+    const float *token_scales;  /* (T) */
+    const float *token_zeros;   /* (T), times token_scale */
+    const float *weight_scales; /* (N) */
+    const float *weight_sums;   /* (N), times weight_scale */
+};
+
+/* Fetches what finish() will touch while the tile is still multiplying: else its stores wait for memory, one by one. */
+static inline void expect_finish(const struct ending *ending, size_t panel, size_t first, size_t rows)
+{
+    const bool is_float = ending->epilogue == HEDDLE_EPILOGUE_RESIDUAL;
+    for (size_t r = first; r < first + rows; r++) {
+        const size_t place = r * ending->outputs + panel;
+        if (is_float) {
+            __builtin_prefetch((const float *)ending->output + place, 1);
+            __builtin_prefetch((const float *)ending->output + place + V_FLOATS, 1);
+            __builtin_prefetch(ending->residual + place);
+            __builtin_prefetch(ending->residual + place + V_FLOATS);
+        } else {
+            __builtin_prefetch((const uint16_t *)ending->output + place, 1);
+        }
+    }
+}
+
+/* 16 sums of a token, for the outputs from n on, as numbers with bias. */
+static inline __attribute__((always_inline)) vector
+value_of(const enum product product, const struct ending *ending, const float *sums, size_t token, size_t n)
+{
+    const vector bias = v_load(ending->bias + n);
+    if (product == PRODUCT_BF16) {
+        return v_add(v_load(sums), bias);
+    }
+    const vector whole = _mm512_cvtepi32_ps(_mm512_load_si512(sums));
+    const vector zero = v_all(ending->token_zeros[token]);
+    const vector shifted = _mm512_fnmadd_ps(zero, v_load(ending->weight_sums + n), bias);
+    const vector scale = v_mul(v_load(ending->weight_scales + n), v_all(ending->token_scales[token]));
+    return v_fma(whole, scale, shifted);
+}
+
+/* Block (rows,32) of sums -> the panel's outputs of the tokens from `first` on. `product` and `epilogue` are constants. */
+static inline __attribute__((always_inline)) void finish_as(const enum product product,
+                                                            const enum heddle_epilogue epilogue,
+                                                            const struct ending *ending, const float *block,
+                                                            size_t panel, size_t first, size_t rows)
+{
+    const struct gelu_table table = gelu_table_load();
+    for (size_t r = 0; r < rows; r++) {
+        const size_t place = (first + r) * ending->outputs + panel;
+        const float *sums = block + r * TILE_COLUMNS;
+        vector left = value_of(product, ending, sums, first + r, panel);
+        vector right = value_of(product, ending, sums + V_FLOATS, first + r, panel + V_FLOATS);
+        if (epilogue == HEDDLE_EPILOGUE_RESIDUAL) {
+            float *output = (float *)ending->output + place;
+            v_store(output, v_add(left, v_load(ending->residual + place)));
+            v_store(output + V_FLOATS, v_add(right, v_load(ending->residual + place + V_FLOATS)));
+            continue;
+        }
+        if (epilogue == HEDDLE_EPILOGUE_GELU) {
+            left = gelu(&table, left);
+            right = gelu(&table, right);
+        }
+        store_narrow_pair((uint16_t *)ending->output + place, left, right);
+    }
+}
+
+static inline __attribute__((always_inline)) void finish(const enum product product,
+                                                         const struct ending *ending, const float *block,
+                                                         size_t panel, size_t first, size_t rows)
+{
+    if (ending->epilogue == HEDDLE_EPILOGUE_GELU) {
+        finish_as(product, HEDDLE_EPILOGUE_GELU, ending, block, panel, first, rows);
+    } else if (ending->epilogue == HEDDLE_EPILOGUE_RESIDUAL) {
+        finish_as(product, HEDDLE_EPILOGUE_RESIDUAL, ending, block, panel, first, rows);
+    } else {
+        finish_as(product, HEDDLE_EPILOGUE_BIAS, ending, block, panel, first, rows);
+    }
+}
+
+/* All of y = x . W: a panel of 32 outputs stays in L1 and L2 while all tokens pass over it. `row_bytes` is the size of one
+ * token's inputs, and of one output's weights. Meanwhile the tiles fetch the next panel; behind the last stands, in the
+ * block of all weights, the next layer's first. */
+static inline __attribute__((always_inline)) void dense(const enum product product,
+                                                        tile_function *const *tiles,
+                                                        const struct ending *ending, const char *input,
+                                                        const char *weights, size_t row_bytes, size_t tokens)
+{
+    alignas(64) float block[TILE_ROWS * TILE_COLUMNS];
+    const size_t steps = row_bytes / STEP_BYTES;
+    const size_t panel_bytes = steps * PANEL_STEP_BYTES;
+    const size_t count = tile_count(tokens);
+    const size_t ahead_step = (panel_bytes / count + steps - 1) / steps;
+    for (size_t panel = 0; panel < ending->outputs; panel += TILE_COLUMNS) {
+        for (size_t i = 0; i < count; i++) {
+            const size_t first = tokens * i / count;
+            const size_t rows = tokens * (i + 1) / count - first;
+            expect_finish(ending, panel, first, rows);
+            tiles[rows](input + first * row_bytes, row_bytes, weights, steps, block, TILE_COLUMNS,
+                        weights + panel_bytes + panel_bytes * i / count, ahead_step);
+            finish(product, ending, block, panel, first, rows);
+        }
+        weights += panel_bytes;
+    }
+}
+
+/* ---- LayerNorm ---- */
+
+static void narrow_layer_norm(float *values, size_t tokens, size_t width, const float *gain,
+                              const float *bias, float epsilon, void *narrow_out)
+{
+    for (size_t t = 0; t < tokens; t++) {
+        float *x = values + t * width;
+        uint16_t *narrow = (uint16_t *)narrow_out + t * width;
+        vector sum = v_all(0);
+        for (size_t i = 0; i < width; i += V_FLOATS) {
+            sum = v_add(sum, v_load(x + i));
+        }
+        const vector mean = v_all(v_sum(sum) / (float)width);
+        vector squares = v_all(0);
+        for (size_t i = 0; i < width; i += V_FLOATS) {
+            const vector distance = v_sub(v_load(x + i), mean);
+            squares = v_fma(distance, distance, squares);
+        }
+        const vector scale = v_all(1.0f / __builtin_sqrtf(v_sum(squares) / (float)width + epsilon));
+        for (size_t i = 0; i < width; i += V_FLOATS) {
+            const vector normal = v_mul(v_sub(v_load(x + i), mean), scale);
+            const vector y = v_fma(normal, v_load(gain + i), v_load(bias + i));
+            v_store(x + i, y);
+            store_narrow(narrow + i, y);
+        }
+    }
+}
+
+#endif
