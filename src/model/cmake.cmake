@@ -25,5 +25,6 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     # The same kernel over a model of its tile instructions, for CPUs that have none: a part of the tests. The model's loops
     # go without sanitizers, or they would run for minutes: gcc 12 leaves some in where a function says so.
     set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/unit/model/test_kernel_amx.c
+        ${PROJECT_SOURCE_DIR}/tests/unit/model/test_kernel_amx_texts.c
         PROPERTIES COMPILE_OPTIONS "${heddle_kernel_flags};${heddle_amx_vector_flags};-fno-sanitize=undefined;-fno-sanitize-address-use-after-scope")
 endif()
