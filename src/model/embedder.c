@@ -67,7 +67,7 @@ static int open_directory(const char *directory, const struct heddle_embedder_op
     HEDDLE_TRY(check_directory(directory, error));
     int status = heddle_model_config_read(directory, &config, error);
     if (status == HEDDLE_OK) {
-        status = heddle_native_open(directory, &config, kernel, &embedder->engine, error);
+        status = heddle_native_open(directory, &config, kernel, embedder->prompt, &embedder->engine, error);
     }
     if (status == HEDDLE_MODEL) {
         (void)heddle_error_prefix(error, "model %s", directory);

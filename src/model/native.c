@@ -10,12 +10,13 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/encoder/encoder.h"
 #include "model/head.h"
 #include "model/identity.h"
 #include "model/tokenizer/tokenizer.h"
 
-enum { SHORTEST_TOKENS = 2 };
+enum { SHORTEST_TOKENS = 2, SPARE_ROWS_MAX = 1024 };
 
 struct native {
     struct heddle_engine engine;
@@ -25,6 +26,7 @@ struct native {
     struct heddle_tokenizer *tokenizer;
     struct heddle_weights *weights;
     struct heddle_head *head;
+    size_t prompt_tokens; /* that do not count in a vector, the special token before them included */
 };
 
 struct session {
@@ -117,7 +119,8 @@ static void encode_group(struct session *session)
         heddle_encoder_run(native->weights, session->workspace, session->sequences, session->sequence_count);
     for (size_t i = 0; i < session->sequence_count; i++) {
         const size_t tokens = session->sequences[i].tokens;
-        heddle_head_apply(native->head, rows, tokens, 0, session->head_scratch, session->vectors[i]);
+        heddle_head_apply(native->head, rows, tokens, native->prompt_tokens, session->head_scratch,
+                          session->vectors[i]);
         rows += tokens * native->config.hidden;
     }
     session->session.encode_ns += heddle_clock_ns() - start;
@@ -195,24 +198,60 @@ static const struct heddle_engine_class native_class = {
     .destroy = destroy,
 };
 
-static int open_parts(const char *directory, struct native *native, struct heddle_error *error)
+/* A tokenizer and weights of one model fit each other. Tables are rounded up, by 128 rows at most as far as is known; a
+ * tokenizer of another model would find a wrong row for every token, and nobody would notice. */
+static int check_vocabulary(const struct native *native, struct heddle_error *error)
+{
+    const size_t highest = heddle_tokenizer_id_max(native->tokenizer);
+    const size_t rows = native->config.vocabulary;
+    if (highest < rows && rows - highest <= SPARE_ROWS_MAX) {
+        return HEDDLE_OK;
+    }
+    return heddle_error_set(
+        error, HEDDLE_MODEL,
+        "the tokenizer's highest id is %zu, but config.json says vocab_size %zu: the files "
+        "are of different models",
+        highest, rows);
+}
+
+/* How many tokens a prompt puts in front of a text: those it has alone, less the special token at the end. */
+static int count_prompt(struct native *native, const char *prompt, struct heddle_error *error)
+{
+    const size_t length = strlen(prompt);
+    const size_t capacity = native->config.max_tokens;
+    if (!heddle_head_leaves_prompts(native->head) || length == 0) {
+        return HEDDLE_OK;
+    }
+    if (!heddle_text_is_utf8(prompt, length)) {
+        return heddle_error_set(error, HEDDLE_INVALID, "the prompt is not UTF-8");
+    }
+    struct heddle_tokenizer_scratch scratch = {0};
+    bool truncated = false;
+    size_t count = 0;
+    uint32_t *ids = heddle_calloc(capacity, sizeof *ids);
+    const int status = ids == NULL ? heddle_error_out_of_memory(error)
+                                   : heddle_tokenizer_encode(native->tokenizer, &scratch, prompt, length, ids,
+                                                             capacity, &count, &truncated, error);
+    heddle_tokenizer_scratch_free(&scratch);
+    free(ids);
+    native->prompt_tokens = count == 0 ? 0 : count - 1;
+    return status;
+}
+
+static int open_parts(const char *directory, const char *prompt, struct native *native,
+                      struct heddle_error *error)
 {
     HEDDLE_TRY(heddle_head_load(directory, native->config.hidden, &native->head, error));
     native->engine.dimensions = heddle_head_dimensions(native->head);
     HEDDLE_TRY(heddle_tokenizer_open(directory, &native->tokenizer, error));
-    if (heddle_tokenizer_id_max(native->tokenizer) >= native->config.vocabulary) {
-        return heddle_error_set(
-            error, HEDDLE_MODEL,
-            "the tokenizer's highest id is %u, but config.json says vocab_size %zu: the files are "
-            "of different models",
-            heddle_tokenizer_id_max(native->tokenizer), native->config.vocabulary);
-    }
+    HEDDLE_TRY(check_vocabulary(native, error));
+    HEDDLE_TRY(count_prompt(native, prompt, error));
     return heddle_weights_load(directory, &native->config, native->kernel, &native->weights, error);
 }
 
 int heddle_native_open(const char *directory, const struct heddle_model_config *config,
-                       const struct heddle_kernel *kernel, struct heddle_engine **engine_out,
-                       struct heddle_error *error)
+                       const struct heddle_kernel *kernel, const char *prompt,
+                       struct heddle_engine **engine_out, struct heddle_error *error)
 {
     struct native *native = heddle_calloc(1, sizeof *native);
     if (native == NULL) {
@@ -222,8 +261,8 @@ int heddle_native_open(const char *directory, const struct heddle_model_config *
     native->config = *config;
     native->kernel = kernel;
     native->directory = heddle_strdup(directory);
-    const int status =
-        native->directory == NULL ? heddle_error_out_of_memory(error) : open_parts(directory, native, error);
+    const int status = native->directory == NULL ? heddle_error_out_of_memory(error)
+                                                 : open_parts(directory, prompt, native, error);
     if (status != HEDDLE_OK) {
         destroy(&native->engine);
         return status;

@@ -438,6 +438,14 @@ static void files_of_different_models_are_refused(void **state)
     remove_file(directory, "tokenizer.json");
     refused(NULL, HEDDLE_MODEL, "highest id is 12, but config.json says vocab_size 12");
     write_text(directory, "tokenizer.json", TINY_TOKENIZER);
+    struct heddle_buffer config = {0};
+    const char *at = strstr(TINY_CONFIG, "12}");
+    heddle_buffer_append(&config, TINY_CONFIG, (size_t)(at - TINY_CONFIG));
+    heddle_buffer_append_text(&config, "2000}");
+    write_text(directory, "config.json", heddle_buffer_text(&config));
+    heddle_buffer_free(&config);
+    refused(NULL, HEDDLE_MODEL, "highest id is 11, but config.json says vocab_size 2000");
+    write_text(directory, "config.json", TINY_CONFIG);
     struct weights_file file = {.dtype = "F32", .random = 1};
     add_tensor(&file, "embeddings.word_embeddings.weight", TINY_VOCABULARY, TINY_WIDTH / 2, 0);
     write_safetensors(directory, "model.safetensors", &file);
@@ -451,6 +459,36 @@ static void files_of_different_models_are_refused(void **state)
     write_safetensors(directory, "model.safetensors", &file);
     refused(NULL, HEDDLE_MODEL, "not a BERT or RoBERTa encoder");
     write_tiny_weights(directory, "F32");
+}
+
+/* One token ("pump") behind a prompt of two ("a valve"): without them the first token is "pump", not [CLS]. */
+static void a_model_that_leaves_its_prompt_out_is_told_the_prompt(void **state)
+{
+    (void)state;
+    static const char *const included[] = {"true", "false"};
+    float vectors[2][TINY_WIDTH];
+    for (size_t i = 0; i < 2; i++) {
+        char pooling[256];
+        snprintf(pooling, sizeof pooling,
+                 "{\"embedding_dimension\": 64, \"pooling_mode\": \"cls\", \"include_prompt\": %s}",
+                 included[i]);
+        write_text(directory, "1_Pooling/config.json", pooling);
+        const struct heddle_embedder_options options = {.kernel = "scalar", .prompt = "a valve "};
+        struct heddle_embedder *embedder = NULL;
+        assert_int_equal(heddle_embedder_open(directory, &options, &embedder, NULL), HEDDLE_OK);
+        struct heddle_embedder_worker *worker = make_worker(embedder);
+        const struct heddle_embed_text text = text_of("pump");
+        struct heddle_embed_status status;
+        assert_int_equal(heddle_embedder_embed(worker, &text, 1, vectors[i], &status, NULL), HEDDLE_OK);
+        assert_int_equal(status.tokens, 5);
+        heddle_embedder_worker_destroy(worker);
+        heddle_embedder_close(embedder);
+    }
+    assert_memory_not_equal(vectors[0], vectors[1], sizeof vectors[0]);
+    const struct heddle_embedder_options options = {.kernel = "scalar", .prompt = "\xff"};
+    struct heddle_embedder *embedder = NULL;
+    assert_int_equal(heddle_embedder_open(directory, &options, &embedder, NULL), HEDDLE_INVALID);
+    write_text(directory, "1_Pooling/config.json", TINY_POOLING);
 }
 
 static void a_directory_that_is_not_there_is_named(void **state)
@@ -529,6 +567,7 @@ int main(void)
         cmocka_unit_test(precisions_have_one_name_each),
         cmocka_unit_test(weights_that_are_missing_or_cut_short_are_named_with_the_remedy),
         cmocka_unit_test(files_of_different_models_are_refused),
+        cmocka_unit_test(a_model_that_leaves_its_prompt_out_is_told_the_prompt),
         cmocka_unit_test(a_directory_that_is_not_there_is_named),
         cmocka_unit_test(running_out_of_memory_anywhere_is_reported_and_leaves_nothing),
     };
