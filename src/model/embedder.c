@@ -7,6 +7,7 @@
 #include "model/embedder_parts.h"
 #include "model/model_file.h"
 #include "model/native.h"
+#include "model/prompts.h"
 #include "model/provider/provider.h"
 
 /* In the order of enum heddle_precision. */
@@ -58,6 +59,36 @@ static int check_directory(const char *directory, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
+/* The prompt that the model's own configuration has for the use that is asked for, in place of the one that stands there. */
+static int take_prompt(const struct heddle_model_prompts *prompts,
+                       const struct heddle_embedder_options *asked, struct heddle_embedder *embedder,
+                       struct heddle_error *error)
+{
+    const char *text = asked->prompt_name == NULL ? heddle_model_prompts_choose(prompts, asked->is_query)
+                                                  : heddle_model_prompts_find(prompts, asked->prompt_name);
+    if (text == NULL) {
+        return heddle_error_set(error, HEDDLE_INVALID, "the model has no prompt '%s'; it has %zu%s%s",
+                                asked->prompt_name, prompts->count,
+                                prompts->count > 0 ? ", the first is " : "",
+                                prompts->count > 0 ? prompts->names[0] : "");
+    }
+    free(embedder->prompt);
+    embedder->prompt = heddle_strdup(text);
+    return embedder->prompt == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+}
+
+/* What config_sentence_transformers.json settles where the caller does not. */
+static int read_prompts(const char *directory, const struct heddle_embedder_options *asked,
+                        struct heddle_embedder *embedder, struct heddle_error *error)
+{
+    struct heddle_model_prompts prompts = {0};
+    HEDDLE_TRY(heddle_model_prompts_read(directory, &prompts, error));
+    embedder->dimensions = asked->dimensions == 0 ? prompts.dimensions : asked->dimensions;
+    const int status = asked->prompt != NULL ? HEDDLE_OK : take_prompt(&prompts, asked, embedder, error);
+    heddle_model_prompts_free(&prompts);
+    return status;
+}
+
 static int open_directory(const char *directory, const struct heddle_embedder_options *asked,
                           struct heddle_embedder *embedder, struct heddle_error *error)
 {
@@ -66,6 +97,9 @@ static int open_directory(const char *directory, const struct heddle_embedder_op
     HEDDLE_TRY(heddle_kernel_choose(asked->kernel, asked->precision, &kernel, error));
     HEDDLE_TRY(check_directory(directory, error));
     int status = heddle_model_config_read(directory, &config, error);
+    if (status == HEDDLE_OK) {
+        status = read_prompts(directory, asked, embedder, error);
+    }
     if (status == HEDDLE_OK) {
         status = heddle_native_open(directory, &config, kernel, embedder->prompt, &embedder->engine, error);
     }
@@ -95,12 +129,13 @@ static int settle(const struct heddle_embedder_options *asked, struct heddle_emb
                   struct heddle_error *error)
 {
     const size_t whole = embedder->engine->dimensions;
-    if (asked->dimensions > whole) {
+    const size_t wanted = embedder->dimensions == 0 ? asked->dimensions : embedder->dimensions;
+    if (wanted > whole) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "the model makes vectors of %zu dimensions: it cannot give %zu", whole,
-                                asked->dimensions);
+                                wanted);
     }
-    embedder->dimensions = asked->dimensions == 0 ? whole : asked->dimensions;
+    embedder->dimensions = wanted == 0 ? whole : wanted;
     return HEDDLE_OK;
 }
 

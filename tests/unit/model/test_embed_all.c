@@ -118,6 +118,46 @@ static void a_prompt_is_put_in_front_of_each_text(void **state)
     heddle_embedder_close(plain);
 }
 
+static void assert_prompt(const struct heddle_embedder_options *options, const char *expected)
+{
+    struct heddle_embedder_info info;
+    struct heddle_embedder *embedder = open_with(options);
+    heddle_embedder_describe(embedder, &info);
+    assert_string_equal(info.prompt, expected);
+    heddle_embedder_close(embedder);
+}
+
+static void the_models_own_prompts_are_chosen_by_use_and_by_name(void **state)
+{
+    (void)state;
+    write_text(directory, "config_sentence_transformers.json",
+               "{\"prompts\": {\"query\": \"a \", \"passage\": \"valve \", \"odd\": \"pumps \"}}");
+    assert_prompt(NULL, "valve ");
+    assert_prompt(&(struct heddle_embedder_options){.is_query = true}, "a ");
+    assert_prompt(&(struct heddle_embedder_options){.prompt_name = "odd"}, "pumps ");
+    assert_prompt(&(struct heddle_embedder_options){.prompt = ""}, "");
+    struct heddle_embedder *embedder = NULL;
+    struct heddle_error error = {0};
+    const struct heddle_embedder_options unknown = {.prompt_name = "none"};
+    assert_int_equal(heddle_embedder_open(directory, &unknown, &embedder, &error), HEDDLE_INVALID);
+    assert_non_null(strstr(error.message, "'none'"));
+    remove_file(directory, "config_sentence_transformers.json");
+    assert_prompt(NULL, "");
+}
+
+static void the_models_own_number_of_dimensions_holds_unless_another_is_asked_for(void **state)
+{
+    (void)state;
+    write_text(directory, "config_sentence_transformers.json", "{\"truncate_dim\": 16}");
+    struct heddle_embedder *embedder = open_with(NULL);
+    assert_int_equal(heddle_embedder_dimensions(embedder), 16);
+    heddle_embedder_close(embedder);
+    embedder = open_with(&(struct heddle_embedder_options){.dimensions = 20});
+    assert_int_equal(heddle_embedder_dimensions(embedder), 20);
+    heddle_embedder_close(embedder);
+    remove_file(directory, "config_sentence_transformers.json");
+}
+
 static void an_empty_text_behind_a_prompt_still_says_that_it_was_empty(void **state)
 {
     (void)state;
@@ -201,6 +241,8 @@ int main(void)
         cmocka_unit_test(any_number_of_threads_gives_the_same_vectors_and_statuses),
         cmocka_unit_test(no_texts_are_no_failure),
         cmocka_unit_test(a_prompt_is_put_in_front_of_each_text),
+        cmocka_unit_test(the_models_own_prompts_are_chosen_by_use_and_by_name),
+        cmocka_unit_test(the_models_own_number_of_dimensions_holds_unless_another_is_asked_for),
         cmocka_unit_test(an_empty_text_behind_a_prompt_still_says_that_it_was_empty),
         cmocka_unit_test(fewer_dimensions_are_the_first_ones_at_unit_length),
         cmocka_unit_test(more_dimensions_than_the_model_has_and_unknown_providers_are_refused),
