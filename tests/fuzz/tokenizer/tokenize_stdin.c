@@ -1,7 +1,7 @@
 /* tokenize_stdin.c: the C side of the differential test: texts from stdin, token ids to stdout.
  *
  * Input, repeated: u32 length, bytes. Output, repeated: u32 count, count x u32 ids. Little endian, as written by
- * compare_with_library.py, which starts this program with the path of a tokenizer.json, or of a directory.
+ * differential, which starts this program with the path of a tokenizer.json, or of a directory.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "model/model_file.h"
 #include "model/tokenizer/tokenizer.h"
 
-enum { CAPACITY = 1 << 16, TEXT_MAX = 1 << 24 };
+enum { CAPACITY = 1 << 22, TEXT_MAX = 1 << 24 };
 
 static int open_tokenizer(const char *path, struct heddle_tokenizer **tokenizer_out,
                           struct heddle_error *error)
@@ -53,7 +53,6 @@ int main(int argc, char **argv)
         const uint32_t written = (uint32_t)count;
         fwrite(&written, sizeof written, 1, stdout);
         fwrite(ids, sizeof ids[0], count, stdout);
-        fflush(stdout);
     }
     free(text);
     heddle_tokenizer_scratch_free(&scratch);

@@ -28,22 +28,26 @@ static void refused(const char *from, const char *to, const char *reason)
 static void other_models_and_steps_are_refused_by_name(void **state)
 {
     (void)state;
-    refused("WordPiece", "Unigram", "type is Unigram; only WordPiece");
+    refused("WordPiece", "BPE", "model.type is BPE; only WordPiece and Unigram");
+    refused("\"type\": \"WordPiece\"", "\"tipe\": \"WordPiece\"", "model.type is missing");
+    refused("WordPiece", "Unigram", "normalizer BertNormalizer of a Unigram model");
     refused("BertNormalizer", "Precompiled", "type is Precompiled; only BertNormalizer");
     refused("BertPreTokenizer", "Metaspace", "type is Metaspace; only BertPreTokenizer");
-    refused("TemplateProcessing", "RobertaProcessing", "type is RobertaProcessing");
+    refused("TemplateProcessing", "ByteLevel", "type is ByteLevel");
     refused("\"normalizer\"", "\"normaliser\"", "type is missing");
 }
 
-static void added_tokens_that_need_more_than_a_search_are_refused(void **state)
+static void added_tokens_that_cannot_be_found_are_refused(void **state)
 {
     (void)state;
-    refused("\"content\": \"[CLS]\"", "\"content\": \"[CLS]\", \"normalized\": true",
-            "[CLS] with normalized");
-    refused("\"content\": \"[CLS]\"", "\"content\": \"[CLS]\", \"single_word\": true",
-            "[CLS] with single_word");
     refused("\"content\": \"[CLS]\"", "\"content\": \"\"", "no content");
     refused("\"id\": 2, \"content\"", "\"id\": -2, \"content\"", "id must be a whole number");
+    refused("\"content\": \"[CLS]\"", "\"content\": \"\\u0001\", \"normalized\": true", "no text left");
+    refused("\"content\": \"[CLS]\"", "\"content\": \"[CLS]\", \"single_word\": 1", "single_word must be");
+    refused("\"added_tokens\": [",
+            "\"added_tokens\": [{\"id\": 50, \"content\": \"Ab\", \"normalized\": true},"
+            "{\"id\": 51, \"content\": \"aB\", \"normalized\": true},",
+            "two added tokens are \"ab\"");
     refused("\"id\": 2, \"content\"", "\"content\"", "id must be a whole number");
 }
 
@@ -136,7 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_models_and_steps_are_refused_by_name),
-        cmocka_unit_test(added_tokens_that_need_more_than_a_search_are_refused),
+        cmocka_unit_test(added_tokens_that_cannot_be_found_are_refused),
         cmocka_unit_test(values_of_the_wrong_kind_are_refused),
         cmocka_unit_test(json_cut_anywhere_is_refused_and_never_crashes),
         cmocka_unit_test(a_missing_tokenizer_names_the_file_and_the_remedy),
