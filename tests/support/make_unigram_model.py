@@ -2,18 +2,22 @@
 """Trains a small Unigram model on text made up here, and writes it as a tokenizer.json of the XLM-R kind.
 
     make_unigram_model.py OUT/tokenizer.json [PIECES]            a model file (300 pieces unless told)
+    make_unigram_model.py --small OUT/tokenizer.json [PIECES]    with a part of the character map, to be committed
     make_unigram_model.py --golden OUT/golden.jsonl TOKENIZER    texts and the ids that the library gives them
 
-Needs PyPI sentencepiece (the trainer, and the nmt_nfkc character map that real models carry) and PyPI tokenizers
-0.23.3. The conversion is that of known XLM-R files: four special tokens first, then sentencepiece's pieces from its
+Needs PyPI sentencepiece and protobuf (the trainer, and the nmt_nfkc character map that real models carry) and PyPI
+tokenizers 0.23.3. The full map takes 320 kB of base64; --small has sentencepiece compile one from NFKC of a few blocks. The conversion is that of known XLM-R files: four special tokens first, then sentencepiece's pieces from its
 place 3 on, then <mask>; Precompiled, then runs of spaces to one; WhitespaceSplit and Metaspace; <s> text </s>.
 Everything is drawn from a fixed seed, so the same versions write the same bytes.
 """
 import base64
 import io
 import json
+import pathlib
 import random
 import sys
+import tempfile
+import unicodedata
 
 SYLLABLES = "ba ko li mur ten sal vor ik an dre pum fil val hyd rau lik ter mo tor gen ex amp sen sor lea kag ins pec".split()
 ACCENTED = "é ü ß ñ å č ł ø и к т о р а λ π ν ω ع ر ب ש ל ם ก า ร क म ल 飛 行 機 故 障 交 換 エ ン ジ 비 행 기".split()
@@ -46,16 +50,43 @@ def corpus():
         yield " ".join(sentence) + random.choice([".", ",", "!", "", " -", "?"])
 
 
-def train(pieces):
+def small_rules():
+    """Rules for sentencepiece's compiler: controls vanish, spaces are one, and NFKC of some blocks, marks composed."""
+    rules = {(p,): "" for p in (*range(1, 9), 0x0B, *range(0x0E, 0x20), 0x7F, 0xAD, 0x200B, 0xFEFF)}
+    rules |= {(p,): " " for p in (9, 10, 12, 13, 0xA0, 0x2028, 0x2029, 0x202F, 0x3000)}
+    blocks = [(0xA0, 0x250), (0x2000, 0x2200), (0x2460, 0x24FF), (0x3300, 0x33FF), (0xFB00, 0xFB50), (0xFDF0, 0xFE00), (0xFF00, 0xFFF0)]
+    for point in (p for low, high in blocks for p in range(low, high) if (p,) not in rules):
+        folded = unicodedata.normalize("NFKC", chr(point))
+        if folded != chr(point):
+            rules[(point,)] = folded
+        parts = unicodedata.normalize("NFD", chr(point))
+        if 1 < len(parts) < 4 and point < 0x250:
+            rules[tuple(map(ord, parts))] = folded
+    for base in range(0xFF66, 0xFF9E):  # halfwidth kana and its sound marks
+        for mark in (0xFF9E, 0xFF9F):
+            rules[(base, mark)] = unicodedata.normalize("NFKC", chr(base) + chr(mark))
+    return rules
+
+
+def normalization(small, folder):
+    if not small:
+        return {"normalization_rule_name": "nmt_nfkc"}
+    path = pathlib.Path(folder) / "rules.tsv"
+    lines = [[" ".join(f"{p:X}" for p in source), " ".join(f"{ord(c):X}" for c in target)] for source, target in sorted(small_rules().items())]
+    path.write_text("".join("\t".join(line) + "\n" for line in lines))
+    return {"normalization_rule_tsv": str(path)}
+
+
+def train(pieces, small):
     import sentencepiece
     from sentencepiece import sentencepiece_model_pb2
 
     model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=corpus(), model_writer=model, vocab_size=pieces - 2, model_type="unigram",
-        character_coverage=0.9995, normalization_rule_name="nmt_nfkc", num_threads=1, minloglevel=2,
-        hard_vocab_limit=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=corpus(), model_writer=model, vocab_size=pieces - 2, model_type="unigram", num_threads=1,
+            character_coverage=0.9995, minloglevel=2, hard_vocab_limit=False, **normalization(small, folder),
+        )
     proto = sentencepiece_model_pb2.ModelProto()
     proto.ParseFromString(model.getvalue())
     return proto
@@ -114,9 +145,10 @@ def main():
             for text in golden_texts():
                 file.write(json.dumps({"text": text, "ids": library.encode(text).ids}) + "\n")
         return
-    pieces = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    with open(sys.argv[1], "w", encoding="utf-8") as file:
-        json.dump(tokenizer_json(train(pieces)), file, ensure_ascii=False, separators=(",", ":"))
+    small = sys.argv[1] == "--small"
+    where, *rest = sys.argv[2:] if small else sys.argv[1:]
+    with open(where, "w", encoding="utf-8") as file:
+        json.dump(tokenizer_json(train(int(rest[0]) if rest else 300, small)), file, ensure_ascii=False, separators=(",", ":"))
         file.write("\n")
 
 
