@@ -85,7 +85,7 @@ static void refuse(const char *body, size_t length)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size > 0) {
+    if (size > 1) {
         parse(data[0], (const char *)data + 1, size - 1);
         refuse((const char *)data + 1, size - 1);
     }
