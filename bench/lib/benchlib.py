@@ -41,15 +41,19 @@ def need_heddle():
         fail("the MiniLM weights are not there: run `scripts/bootstrap --for run` first")
 
 
-def peer_python():
-    """The Python with the peers' packages, installed once; None where they are not there and may not be fetched."""
+def peer_python(more=()):
+    """The Python with the peers' packages, installed once; None where they are not there and may not be fetched. `more`
+    names lists beside packages.txt (`packages-embed.txt`); all live in one environment."""
     python = VENV / "bin" / "python"
-    mark = VENV / "packages.txt"
-    if mark.exists() and mark.read_text() == PACKAGES.read_text():
+    lists = [PACKAGES] + [LIB / name for name in more]
+    missing = [path for path in lists
+               if not (VENV / path.name).exists() or (VENV / path.name).read_text() != path.read_text()]
+    if not missing:
         return python
-    names = [line for line in PACKAGES.read_text().splitlines() if line and not line.startswith("#")]
+    names = [line for path in missing for line in path.read_text().splitlines() if line and not line.startswith("#")]
     say(f"The peers need Python packages: {', '.join(names)} and what they depend on.")
-    say("That is about 2.5 GB to fetch and 6 GB on disk (torch brings CUDA along), into build/deps/venv-bench.")
+    say(f"That is about {'2.5 GB to fetch and 6 GB' if PACKAGES in missing else '0.2 GB to fetch and 0.6 GB'} on disk"
+        f"{' (torch brings CUDA along)' if PACKAGES in missing else ''}, into build/deps/venv-bench.")
     if not (os.environ.get("YES") == "1" or os.environ.get("CI") == "true"):
         if not sys.stdin.isatty():
             say("Nothing was fetched: there is no terminal to ask. Run again with YES=1.")
@@ -58,13 +62,17 @@ def peer_python():
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             return None
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, stdout=sys.stderr)
-        subprocess.run([str(python), "-m", "pip", "install", "--no-cache-dir", "-r", str(PACKAGES)],
-                       check=True, stdout=sys.stderr)
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, stdout=sys.stderr)
+        command = [str(python), "-m", "pip", "install", "--no-cache-dir"]
+        for path in lists:  # all of them, so that what is there stays what it is
+            command += ["-r", str(path)]
+        subprocess.run(command, check=True, stdout=sys.stderr)
     except subprocess.CalledProcessError as error:
         say(f"The packages could not be installed: {error}")
         return None
-    shutil.copyfile(PACKAGES, mark)
+    for path in lists:
+        shutil.copyfile(path, VENV / path.name)
     return python
 
 
