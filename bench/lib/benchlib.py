@@ -64,15 +64,34 @@ def peer_python(more=()):
     try:
         if not python.exists():
             subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True, stdout=sys.stderr)
-        command = [str(python), "-m", "pip", "install", "--no-cache-dir"]
-        for path in lists:  # all of them, so that what is there stays what it is
-            command += ["-r", str(path)]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        # All lists each time, so that what is there stays what it is.
+        install(python, *(part for path in lists for part in ("-r", str(path))))
     except subprocess.CalledProcessError as error:
         say(f"The packages could not be installed: {error}")
-        return None
+        return install_singly(python, lists[1:])
     for path in lists:
         shutil.copyfile(path, VENV / path.name)
+    return python
+
+
+def install(python, *what):
+    subprocess.run([str(python), "-m", "pip", "install", "--no-cache-dir", *what], check=True, stdout=sys.stderr)
+
+
+def install_singly(python, lists):
+    """Whatever of `lists` can be had here, so that one package without a build for this machine costs one peer only. The
+    Python, or None where not even the plain way's packages are there."""
+    if not lists:
+        return None
+    try:
+        install(python, "-r", str(PACKAGES))
+    except (subprocess.CalledProcessError, OSError):
+        return None
+    for name in (line for path in lists for line in path.read_text().splitlines() if line and not line.startswith("#")):
+        try:
+            install(python, "-r", str(PACKAGES), name)
+        except subprocess.CalledProcessError:
+            say(f"{name} cannot be installed here")
     return python
 
 
