@@ -16,7 +16,7 @@ uint8_t *heddle_buffer_reserve(struct heddle_buffer *buffer, size_t more)
         buffer->failed = true;
         return NULL;
     }
-    return buffer->bytes + buffer->length;
+    return buffer->bytes == NULL ? NULL : buffer->bytes + buffer->length; /* NULL + 0 is undefined in C */
 }
 
 void heddle_buffer_append(struct heddle_buffer *buffer, const void *bytes, size_t length)

@@ -10,7 +10,6 @@
 #include "run/embed_file.h"
 #include "run/model_open.h"
 #include "run/run.h"
-#include "spec/job.h"
 
 enum { TERMINAL_EVERY_MS = 200, PLAIN_EVERY_MS = 5000, EXIT_WITH_REJECTS = 8 };
 
@@ -130,8 +129,7 @@ static int embed(struct heddle_cli *cli, struct showing *showing, struct heddle_
     if (fill(cli, &options) != 0) {
         return heddle_error_out_of_memory(error);
     }
-    HEDDLE_TRY(heddle_model_open(&cli->options,
-                                 model == NULL || model[0] == '\0' ? HEDDLE_JOB_MODEL_DEFAULT : model,
+    HEDDLE_TRY(heddle_model_open(&cli->options, model == NULL || model[0] == '\0' ? NULL : model,
                                  HEDDLE_MODEL_FOR_DOCUMENTS, cli->arena, &options.embedder, error));
     const int status = heddle_embed_file(&options, &result, error);
     if (cli->terminal && cli->show_progress && !cli->quiet) {

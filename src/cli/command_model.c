@@ -10,7 +10,6 @@
 #include "run/model_sample.h"
 #include "run/model_verify.h"
 #include "run/run.h"
-#include "spec/job.h"
 
 enum { SAMPLE_DEFAULT = 500, SAMPLE_MAX = 100000, EXIT_VERIFICATION = 7 };
 
@@ -75,12 +74,13 @@ static void print_info(const struct heddle_embedder_info *info, struct heddle_bu
     heddle_buffer_append_format(out, "  runs as     %s, kernel %s\n", info->precision, info->kernel);
 }
 
+/* The model that is meant; NULL: the default. */
 static const char *name_of(const struct heddle_cli *cli)
 {
     const char *option = cli->options.values[HEDDLE_OPTION_MODEL].text;
     return cli->positional_count > 1             ? cli->positional[1]
            : option != NULL && option[0] != '\0' ? option
-                                                 : HEDDLE_JOB_MODEL_DEFAULT;
+                                                 : NULL;
 }
 
 static int info(struct heddle_cli *cli)

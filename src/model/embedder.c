@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "model/embedder_parts.h"
 #include "model/model_file.h"
 #include "model/native.h"
@@ -168,6 +169,9 @@ int heddle_embedder_open(const char *model, const struct heddle_embedder_options
     embedder->prompt = heddle_strdup(asked->prompt == NULL ? "" : asked->prompt);
     int status =
         embedder->name == NULL || embedder->prompt == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    if (status == HEDDLE_OK && !heddle_text_is_utf8(embedder->prompt, strlen(embedder->prompt))) {
+        status = heddle_error_set(error, HEDDLE_INVALID, "the prompt is not UTF-8");
+    }
     if (status == HEDDLE_OK) {
         status = open_engine(model, asked, embedder, error);
     }

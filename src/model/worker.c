@@ -4,11 +4,11 @@
  * one is embedded already and its vector is copied at the end. Of the others those that the cache file knows are done; the
  * rest goes to the engine, and then into the file.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -16,6 +16,7 @@
 #include "model/embedder_parts.h"
 #include "model/pooling.h"
 #include "model/strip.h"
+#include "model/utf8_repair.h"
 
 /* Slots of the fold table are 32-bit; a call of 2^28 texts would need 400 GB of vectors anyway. */
 enum { TEXTS_MAX = 1 << 28 };
@@ -32,6 +33,7 @@ struct heddle_embedder_worker {
     const struct heddle_embedder *embedder;
     struct heddle_engine_session *session;
     struct heddle_arena *texts; /* of this call, where they are not the caller's own bytes */
+    struct heddle_buffer repaired;
     struct span *spans;
     size_t span_capacity;
     struct heddle_engine_item *items;
@@ -79,6 +81,7 @@ void heddle_embedder_worker_destroy(struct heddle_embedder_worker *worker)
     worker->embedder->engine->class->session_destroy(worker->session);
     heddle_cache_session_destroy(worker->cache);
     heddle_arena_destroy(worker->texts);
+    heddle_buffer_free(&worker->repaired);
     free(worker->spans);
     free(worker->items);
     free(worker->entries);
@@ -149,6 +152,18 @@ static int add_prompt(struct heddle_embedder_worker *worker, struct span *span, 
     return HEDDLE_OK;
 }
 
+/* Puts U+FFFD where the text is no UTF-8; the repaired text lives until the next call. */
+static int repair(struct heddle_embedder_worker *worker, struct span *span, struct heddle_error *error)
+{
+    heddle_buffer_reset(&worker->repaired);
+    span->status.replaced = (uint32_t)heddle_text_repair(span->text, span->length, &worker->repaired);
+    HEDDLE_TRY(heddle_buffer_check(&worker->repaired, error));
+    span->length = worker->repaired.length;
+    span->text =
+        heddle_arena_copy_text(worker->texts, (const char *)worker->repaired.bytes, worker->repaired.length);
+    return span->text == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+}
+
 /* Repairs, judges and strips one text; span->text stays NULL if there is nothing to embed. */
 static int take_text(struct heddle_embedder_worker *worker, const struct heddle_embed_text *text,
                      struct span *span, struct heddle_error *error)
@@ -161,10 +176,7 @@ static int take_text(struct heddle_embedder_worker *worker, const struct heddle_
     span->text = text->text;
     span->length = text->length;
     if (!heddle_text_is_utf8(text->text, text->length)) {
-        span->text = NULL;
-        span->status.result = HEDDLE_EMBED_FAILED;
-        snprintf(span->status.reason, sizeof span->status.reason, "the text is not UTF-8");
-        return HEDDLE_OK;
+        HEDDLE_TRY(repair(worker, span, error));
     }
     const char *bare = span->text;
     size_t bare_length = span->length;

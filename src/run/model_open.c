@@ -5,12 +5,19 @@
 #include <string.h>
 
 #include "run/model_find.h"
+#include "spec/job.h"
 
 /* A text setting, NULL where it is not set or empty. */
 static const char *text_of(const struct heddle_options *options, enum heddle_option_id id)
 {
     const char *text = options->values[id].text;
     return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static size_t number_of(const struct heddle_options *options, enum heddle_option_id id)
+{
+    const struct heddle_option_value *value = &options->values[id];
+    return value->text == NULL || value->number <= 0 ? 0 : (size_t)value->number;
 }
 
 static bool is_service(const char *provider)
@@ -21,8 +28,13 @@ static bool is_service(const char *provider)
 static int fill_service(const struct heddle_options *options, const char *provider,
                         struct heddle_embedder_service *service, struct heddle_error *error)
 {
+    const char *shape = text_of(options, HEDDLE_OPTION_EMBEDDING_SHAPE);
     service->url = text_of(options, HEDDLE_OPTION_EMBEDDING_URL);
     service->ca_file = text_of(options, HEDDLE_OPTION_CA_FILE);
+    service->shape = shape == NULL || strcmp(shape, "auto") == 0 ? NULL : shape;
+    service->column = text_of(options, HEDDLE_OPTION_EMBEDDING_COLUMN);
+    service->items_max = number_of(options, HEDDLE_OPTION_EMBEDDING_ITEMS);
+    service->connections_max = number_of(options, HEDDLE_OPTION_EMBEDDING_CONNECTIONS);
     if (service->url == NULL) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "the provider %s needs the address of its service: --embedding-url URL",
@@ -35,7 +47,6 @@ int heddle_model_open(const struct heddle_options *options, const char *name, en
                       struct heddle_arena *arena, struct heddle_embedder **embedder_out,
                       struct heddle_error *error)
 {
-    const struct heddle_option_value *dimensions = &options->values[HEDDLE_OPTION_DIMENSIONS];
     const char *provider = text_of(options, HEDDLE_OPTION_PROVIDER);
     const char *precision = text_of(options, HEDDLE_OPTION_PRECISION);
     provider = provider == NULL ? "native" : provider;
@@ -44,7 +55,7 @@ int heddle_model_open(const struct heddle_options *options, const char *name, en
         .provider = provider,
         .kernel = text_of(options, HEDDLE_OPTION_KERNEL),
         .prompt = text_of(options, HEDDLE_OPTION_PROMPT),
-        .dimensions = dimensions->text == NULL || dimensions->number <= 0 ? 0 : (size_t)dimensions->number,
+        .dimensions = number_of(options, HEDDLE_OPTION_DIMENSIONS),
         .cache_file = text_of(options, HEDDLE_OPTION_EMBEDDING_CACHE),
         .library = text_of(options, HEDDLE_OPTION_ONNX_LIBRARY),
         .is_query = use == HEDDLE_MODEL_FOR_QUERIES,
@@ -55,10 +66,10 @@ int heddle_model_open(const struct heddle_options *options, const char *name, en
     if (is_service(provider)) {
         HEDDLE_TRY(fill_service(options, provider, &service, error));
         asked.service = &service;
-        return heddle_embedder_open(name, &asked, embedder_out, error);
+        return heddle_embedder_open(name == NULL ? "" : name, &asked, embedder_out, error);
     }
     const char *directory = NULL;
-    HEDDLE_TRY(heddle_model_find(name, arena, &directory, error));
+    HEDDLE_TRY(heddle_model_find(name == NULL ? HEDDLE_JOB_MODEL_DEFAULT : name, arena, &directory, error));
     return heddle_embedder_open(directory, &asked, embedder_out, error);
 }
 

@@ -13,7 +13,8 @@ enum heddle_model_use {
     HEDDLE_MODEL_FOR_QUERIES,   /* questions that are asked of it */
 };
 
-/* Opens the model called `name`: a directory or a name that heddle_model_find() knows, or what a service calls it.
+/* Opens the model called `name`: a directory or a name that heddle_model_find() knows, or what a service calls it. NULL is the
+ * default model here (HEDDLE_JOB_MODEL_DEFAULT), and of a service what its address says.
  * `use` decides which of a model's own prompts goes in front of a text where the settings name none.
  * Errors: those of heddle_embedder_open(), heddle_model_find() and heddle_options_embedding_key(). */
 HEDDLE_MUST_CHECK int heddle_model_open(const struct heddle_options *options, const char *name,

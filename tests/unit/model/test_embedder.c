@@ -107,12 +107,14 @@ static void check_statuses(struct heddle_embedder *embedder)
     struct heddle_embed_statistics statistics;
     struct heddle_embedder_worker *worker = make_worker(embedder);
     assert_int_equal(heddle_embedder_embed(worker, texts, COUNT, vectors[0], status, NULL), HEDDLE_OK);
-    static const uint32_t tokens[COUNT] = {6, 0, 2, 2, 0, TINY_MAX, 6, 6, 3, 0};
+    static const uint32_t tokens[COUNT] = {6, 0, 2, 2, 2, TINY_MAX, 6, 6, 3, 3};
+    static const uint32_t replaced[COUNT] = {[4] = 2, [9] = 1};
     for (size_t i = 0; i < COUNT; i++) {
         assert_int_equal(status[i].tokens, tokens[i]);
         assert_int_equal(status[i].truncated, i == 5);
         assert_int_equal(status[i].no_text, i >= 1 && i <= 3);
-        assert_int_equal(status[i].result, i == 4 || i == 9 ? HEDDLE_EMBED_FAILED : HEDDLE_EMBED_DONE);
+        assert_int_equal(status[i].result, HEDDLE_EMBED_DONE);
+        assert_int_equal(status[i].replaced, replaced[i]);
         assert_true(fabs(norm_of(vectors[i]) - (tokens[i] == 0 ? 0 : 1)) < 1e-6);
     }
     assert_memory_equal(vectors[6], vectors[0], sizeof vectors[0]);
@@ -121,12 +123,13 @@ static void check_statuses(struct heddle_embedder *embedder)
     assert_memory_not_equal(vectors[8], vectors[0], sizeof vectors[0]);
     heddle_embedder_worker_statistics(worker, &statistics);
     assert_int_equal(statistics.texts, COUNT);
-    assert_int_equal(statistics.texts_embedded, 4);
+    assert_int_equal(statistics.texts_embedded, 6);
     assert_int_equal(statistics.texts_folded, 3);
-    assert_int_equal(statistics.tokens, 6 + 2 + TINY_MAX + 3);
+    assert_int_equal(statistics.tokens, 6 + 2 + 2 + TINY_MAX + 3 + 3);
     assert_int_equal(statistics.truncated, 1);
     assert_int_equal(statistics.no_text, 3);
-    assert_int_equal(statistics.failed, 2);
+    assert_int_equal(statistics.failed, 0);
+    assert_int_equal(statistics.repaired, 2);
     assert_int_equal(statistics.texts,
                      statistics.texts_embedded + statistics.texts_folded + 1 + statistics.failed);
     heddle_embedder_worker_destroy(worker);
@@ -164,8 +167,7 @@ static void tokens_can_be_asked_for(void **state)
     assert_int_equal(count, 5);
     assert_memory_equal(ids, ((uint32_t[]){2, 4, 5, 9, 3}), 5 * sizeof ids[0]);
     assert_int_equal(status.tokens, 5);
-    assert_int_equal(heddle_embedder_tokenize(worker, "\xc0\x80", 2, &ids, &count, NULL, NULL),
-                     HEDDLE_INVALID);
+    assert_int_equal(heddle_embedder_tokenize(worker, NULL, 0, &ids, &count, NULL, NULL), HEDDLE_INVALID);
     heddle_embedder_worker_destroy(worker);
     heddle_embedder_close(embedder);
 }
