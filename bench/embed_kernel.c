@@ -1,22 +1,28 @@
-/* embed_kernel.c: tokens a second of each kernel, on texts of fixed and of mixed length.
+/* embed_kernel.c: tokens a second of each kernel, on texts of fixed and of mixed length, and where the time goes.
  *
- *     embed_kernel [--quick] [--model DIR] [--kernel NAME] [--threads N]
+ *     embed_kernel [--quick] [--model DIR] [--kernel NAME] [--texts 16|32|128|256|mixed] [--threads N]
  *
  * Prints a table for people and then one line of JSON. Figures are tokens per CPU second (one core) and per second of
  * wall time, best of the rounds: a shared machine is only ever slower than itself. Texts are random words, all
- * different, so that nothing is folded; they come from a seed, equal on every machine.
+ * different, so that nothing is folded; they come from a seed, equal on every machine. The share of the peak sets the
+ * multiplications of dense layers and attention against what the core does at most, measured between the same rounds.
+ * A second table splits one layer of MiniLM's shape into its parts.
  */
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <heddle/embed.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "lib/core_peak.h"
+#include "lib/kernel_parts.h"
 
 enum { THREADS_MAX = 64, TEXT_BYTES_MAX = 4096, TOKENS_A_SET = 16384 };
 
@@ -36,6 +42,7 @@ struct set {
     size_t tokens_min; /* a text has tokens_min .. tokens_max tokens */
     size_t tokens_max;
     struct heddle_embed_text *texts;
+    size_t *lengths; /* in tokens */
     size_t count;
     size_t tokens;
 };
@@ -57,8 +64,9 @@ static bool make_set(struct set *set)
     const size_t mean = (set->tokens_min + set->tokens_max) / 2;
     set->count = TOKENS_A_SET / mean;
     set->texts = calloc(set->count, sizeof *set->texts);
+    set->lengths = calloc(set->count, sizeof *set->lengths);
     set->tokens = 0;
-    for (size_t i = 0; set->texts != NULL && i < set->count; i++) {
+    for (size_t i = 0; set->texts != NULL && set->lengths != NULL && i < set->count; i++) {
         char text[TEXT_BYTES_MAX];
         size_t length = 0;
         const size_t tokens =
@@ -68,9 +76,10 @@ static bool make_set(struct set *set)
                                        words[heddle_random_below(&random, sizeof words / sizeof words[0])]);
         }
         set->texts[i] = (struct heddle_embed_text){strndup(text, length), length};
+        set->lengths[i] = tokens;
         set->tokens += tokens;
     }
-    return set->texts != NULL;
+    return set->texts != NULL && set->lengths != NULL;
 }
 
 static void free_set(struct set *set)
@@ -79,6 +88,7 @@ static void free_set(struct set *set)
         free((char *)set->texts[i].text);
     }
     free(set->texts);
+    free(set->lengths);
 }
 
 static void *run_lane(void *argument)
@@ -132,6 +142,21 @@ static bool pass(const struct heddle_embedder *embedder, const struct set *set, 
     return !failed && tokens == set->tokens;
 }
 
+/* Operations of the model for one token of the set: dense layers, and two products with each token of its own text. */
+static double operations_a_token(const struct heddle_embedder *embedder, const struct set *set)
+{
+    struct heddle_embedder_info info;
+    heddle_embedder_describe(embedder, &info);
+    const double hidden = (double)info.dimensions;
+    double squares = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        squares += (double)set->lengths[i] * (double)set->lengths[i];
+    }
+    return 2 * (double)info.layers *
+           (4 * hidden * hidden + 2 * hidden * (double)info.intermediate +
+            2 * hidden * squares / (double)set->tokens);
+}
+
 /* Rounds of one set on one kernel; prints its row and adds to the JSON. */
 static bool measure(const struct heddle_embedder *embedder, const struct set *set, size_t threads,
                     size_t rounds, FILE *json)
@@ -140,11 +165,13 @@ static bool measure(const struct heddle_embedder *embedder, const struct set *se
     double cpu_best = 1e30;
     double wall_best = 1e30;
     double tokenize_best = 1e30;
+    double peak = 0;
     bool fine = vectors != NULL;
     for (size_t i = 0; fine && i < rounds; i++) {
         double cpu = 0;
         double wall = 0;
         double tokenize = 0;
+        peak = fmax(peak, core_peak(heddle_embedder_precision(embedder)));
         fine = pass(embedder, set, threads, vectors, &cpu, &wall, &tokenize);
         cpu_best = cpu < cpu_best ? cpu : cpu_best;
         wall_best = wall < wall_best ? wall : wall_best;
@@ -157,10 +184,12 @@ static bool measure(const struct heddle_embedder *embedder, const struct set *se
     }
     const double tokens = (double)set->tokens;
     const double texts = (double)set->count;
-    printf("%-12s %-8s %10.0f %10.0f %10.0f %10.1f\n", heddle_embedder_kernel(embedder), set->name,
-           tokens / cpu_best, tokens / wall_best, texts / wall_best, tokenize_best / texts * 1e6);
-    fprintf(json, "%s\"%s_%s_tokens_per_cpu_second\": %.0f", ftell(json) == 0 ? "" : ", ",
-            heddle_embedder_kernel(embedder), set->name, tokens / cpu_best);
+    const double share = peak > 0 ? 100 * tokens / cpu_best * operations_a_token(embedder, set) / peak : 0;
+    printf("%-12s %-8s %10.0f %10.0f %10.0f %10.1f %10.1f\n", heddle_embedder_kernel(embedder), set->name,
+           tokens / cpu_best, tokens / wall_best, texts / wall_best, tokenize_best / texts * 1e6, share);
+    fprintf(json, "%s\"%s_%s_tokens_per_cpu_second\": %.0f, \"%s_%s_percent_of_peak\": %.1f",
+            ftell(json) == 0 ? "" : ", ", heddle_embedder_kernel(embedder), set->name, tokens / cpu_best,
+            heddle_embedder_kernel(embedder), set->name, share);
     return true;
 }
 
@@ -170,21 +199,26 @@ static bool measure_kernel(const char *directory, const char *kernel, struct set
     const struct heddle_embedder_options options = {.kernel = kernel};
     struct heddle_error error = {0};
     struct heddle_embedder *embedder = NULL;
+    const uint64_t start = heddle_clock_ns();
     if (heddle_embedder_open(directory, &options, &embedder, &error) != HEDDLE_OK) {
         fprintf(stderr, "embed_kernel: %s\n", error.message);
         return false;
     }
+    const double load = (double)(heddle_clock_ns() - start) * 1e-6;
     bool fine = true;
     for (size_t i = 0; fine && i < set_count; i++) {
-        fine = measure(embedder, &sets[i], threads, rounds, json);
+        fine = sets[i].tokens == 0 || measure(embedder, &sets[i], threads, rounds, json);
     }
     heddle_embedder_close(embedder);
+    printf("%-12s loaded in %.0f ms\n", kernel, load);
+    fprintf(json, ", \"%s_load_ms\": %.0f", kernel, load);
     return fine;
 }
 
 struct arguments {
     const char *directory;
     const char *kernel;
+    const char *texts;
     size_t threads;
     size_t rounds;
 };
@@ -192,8 +226,8 @@ struct arguments {
 static bool parse(int argc, char **argv, struct arguments *out)
 {
     const char *directory = getenv("HEDDLE_MODEL_DIR");
-    *out =
-        (struct arguments){directory == NULL ? "build/deps/models/all-MiniLM-L6-v2" : directory, NULL, 1, 5};
+    *out = (struct arguments){directory == NULL ? "build/deps/models/all-MiniLM-L6-v2" : directory, NULL,
+                              NULL, 1, 5};
     for (int i = 1; i < argc; i++) {
         const bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "--quick") == 0) {
@@ -202,6 +236,8 @@ static bool parse(int argc, char **argv, struct arguments *out)
             out->directory = argv[++i];
         } else if (has_value && strcmp(argv[i], "--kernel") == 0) {
             out->kernel = argv[++i];
+        } else if (has_value && strcmp(argv[i], "--texts") == 0) {
+            out->texts = argv[++i];
         } else if (has_value && strcmp(argv[i], "--threads") == 0) {
             out->threads = strtoul(argv[++i], NULL, 10);
         } else {
@@ -209,6 +245,46 @@ static bool parse(int argc, char **argv, struct arguments *out)
         }
     }
     return out->threads >= 1 && out->threads <= THREADS_MAX;
+}
+
+static bool asked(const struct arguments *arguments, const char *kernel)
+{
+    const bool wanted =
+        arguments->kernel == NULL ? strcmp(kernel, "scalar") != 0 : strcmp(kernel, arguments->kernel) == 0;
+    return wanted && heddle_embedder_kernel_runs(kernel);
+}
+
+static bool measure_kernels(const struct arguments *arguments, struct set *sets, size_t set_count, FILE *json)
+{
+    printf("%-12s %-8s %10s %10s %10s %10s %10s\n", "kernel", "tokens", "tok/cpu s", "tok/s", "texts/s",
+           "us to tok", "% of peak");
+    const char *const *kernels = heddle_embedder_kernel_names();
+    bool fine = true;
+    for (size_t i = 0; fine && kernels[i] != NULL; i++) {
+        if (asked(arguments, kernels[i])) {
+            fine = measure_kernel(arguments->directory, kernels[i], sets, set_count, arguments->threads,
+                                  arguments->rounds, json);
+        }
+    }
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        printf("most memory of all kernels: %ld MB\n", usage.ru_maxrss / 1024);
+        fprintf(json, ", \"rss_mb\": %ld", usage.ru_maxrss / 1024);
+    }
+    return fine;
+}
+
+static void print_parts(const struct arguments *arguments)
+{
+    printf("%-12s %-8s %-10s %9s %10s %11s\n", "kernel", "tokens", "part", "us/token", "% of time",
+           "% of peak");
+    const struct heddle_kernel *const *kernels = heddle_kernels();
+    for (size_t i = 0; kernels[i] != NULL; i++) {
+        if (asked(arguments, kernels[i]->name)) {
+            measure_parts(kernels[i], 16);
+            measure_parts(kernels[i], 256);
+        }
+    }
 }
 
 int main(int argc, char **argv)
@@ -221,7 +297,9 @@ int main(int argc, char **argv)
     const size_t set_count = sizeof sets / sizeof sets[0];
     struct arguments arguments;
     if (!parse(argc, argv, &arguments)) {
-        fprintf(stderr, "usage: embed_kernel [--quick] [--model DIR] [--kernel NAME] [--threads 1..%d]\n",
+        fprintf(stderr,
+                "usage: embed_kernel [--quick] [--model DIR] [--kernel NAME] [--texts 16|32|128|256|mixed] "
+                "[--threads 1..%d]\n",
                 THREADS_MAX);
         return 1;
     }
@@ -230,19 +308,12 @@ int main(int argc, char **argv)
     FILE *json = open_memstream(&figures, &length);
     bool fine = json != NULL;
     for (size_t i = 0; i < set_count; i++) {
-        fine = make_set(&sets[i]) && fine;
-    }
-    printf("%-12s %-8s %10s %10s %10s %10s\n", "kernel", "tokens", "tok/cpu s", "tok/s", "texts/s",
-           "us to tok");
-    const char *const *kernels = heddle_embedder_kernel_names();
-    for (size_t i = 0; fine && kernels[i] != NULL; i++) {
-        const bool asked = arguments.kernel == NULL ? strcmp(kernels[i], "scalar") != 0
-                                                    : strcmp(kernels[i], arguments.kernel) == 0;
-        if (asked && heddle_embedder_kernel_runs(kernels[i])) {
-            fine = measure_kernel(arguments.directory, kernels[i], sets, set_count, arguments.threads,
-                                  arguments.rounds, json);
+        if (arguments.texts == NULL || strcmp(arguments.texts, sets[i].name) == 0) {
+            fine = make_set(&sets[i]) && fine;
         }
     }
+    fine = fine && measure_kernels(&arguments, sets, set_count, json);
+    print_parts(&arguments);
     for (size_t i = 0; i < set_count; i++) {
         free_set(&sets[i]);
     }

@@ -26,7 +26,7 @@
 
 #include "base/clock.h"
 #include "lib/core_peak.h"
-#include "model/model.h"
+#include <heddle/embed.h>
 
 enum {
     THREADS_MAX = 64,

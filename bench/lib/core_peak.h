@@ -10,11 +10,11 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "model/model.h"
+#include <heddle/embed.h>
 
 #if defined(__x86_64__)
 
-enum { PEAK_STEPS = 200000, PEAK_SUMS = 24, PEAK_LANES = 16, PEAK_ROUNDS = 5 };
+enum { PEAK_STEPS = 100000, PEAK_SUMS = 24, PEAK_LANES = 16, PEAK_ROUNDS = 5 };
 
 #define PEAK_FOUR(operation, a, b, c, d)                                                                     \
     operation " %%zmm30, %%zmm31, %%zmm" #a "\n\t" operation " %%zmm30, %%zmm31, %%zmm" #b "\n\t" operation  \
