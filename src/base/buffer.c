@@ -21,8 +21,11 @@ uint8_t *heddle_buffer_reserve(struct heddle_buffer *buffer, size_t more)
 
 void heddle_buffer_append(struct heddle_buffer *buffer, const void *bytes, size_t length)
 {
+    if (length == 0) { /* an empty buffer has no place to point to */
+        return;
+    }
     uint8_t *end = heddle_buffer_reserve(buffer, length);
-    if (end != NULL && length > 0) {
+    if (end != NULL) {
         memcpy(end, bytes, length);
         buffer->length += length;
     }
