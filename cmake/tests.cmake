@@ -11,6 +11,17 @@ add_library(test_support STATIC ${support_sources})
 target_include_directories(test_support PUBLIC ${PROJECT_SOURCE_DIR}/tests)
 target_link_libraries(test_support PUBLIC room_base PkgConfig::CMOCKA)
 
+# tests/support/modules/NAME.c: a library that a test loads at run time, build/PRESET/modules/NAME.so.
+file(GLOB heddle_modules CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/support/modules/*.c)
+add_custom_target(test_modules)
+foreach(source ${heddle_modules})
+    get_filename_component(stem ${source} NAME_WE)
+    add_library(module_${stem} MODULE ${source})
+    set_target_properties(module_${stem} PROPERTIES PREFIX "" OUTPUT_NAME ${stem}
+        LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/modules)
+    add_dependencies(test_modules module_${stem})
+endforeach()
+
 function(heddle_unit_tests room)
     file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/unit/${room}/test_*.c)
     add_custom_target(check_${room})
@@ -19,7 +30,9 @@ function(heddle_unit_tests room)
         string(REPLACE "test_" "" stem ${stem})
         set(program unit_${room}_${stem})
         add_executable(${program} ${source})
-        target_compile_definitions(${program} PRIVATE HEDDLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        target_compile_definitions(${program} PRIVATE HEDDLE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+            HEDDLE_MODULES_DIR="${PROJECT_BINARY_DIR}/modules")
+        add_dependencies(${program} test_modules)
         target_link_libraries(${program} PRIVATE test_support room_${room} PkgConfig::CMOCKA)
         # Programs called live need a server: they are registered below, beside one.
         if(NOT stem MATCHES "_live")

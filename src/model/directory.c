@@ -140,9 +140,8 @@ static int read_limit(const char *directory, const char *file, const char *key, 
     return HEDDLE_OK;
 }
 
-/* max_seq_length; without it, as sentence-transformers does, the positions or the tokenizer's own maximum. */
-static int read_max_tokens(const char *directory, struct heddle_model_config *config,
-                           struct heddle_error *error)
+int heddle_model_tokens_read(const char *directory, size_t positions, size_t *tokens_out,
+                             struct heddle_error *error)
 {
     /* The library looks for them in this order: early models have a name of their own for each architecture. */
     static const char *const files[] = {
@@ -151,20 +150,21 @@ static int read_max_tokens(const char *directory, struct heddle_model_config *co
         "sentence_xlnet_config.json",
     };
     bool found = false;
-    config->max_tokens = config->positions - config->first_position;
+    size_t tokens = positions;
     for (size_t i = 0; !found && i < sizeof files / sizeof files[0]; i++) {
-        HEDDLE_TRY(read_limit(directory, files[i], "max_seq_length", &config->max_tokens, &found, error));
+        HEDDLE_TRY(read_limit(directory, files[i], "max_seq_length", &tokens, &found, error));
     }
     if (!found) {
-        HEDDLE_TRY(read_limit(directory, "tokenizer_config.json", "model_max_length", &config->max_tokens,
-                              &found, error));
+        HEDDLE_TRY(
+            read_limit(directory, "tokenizer_config.json", "model_max_length", &tokens, &found, error));
     }
-    if (config->max_tokens > TOKENS_MAX) {
+    if (tokens > TOKENS_MAX) {
         return heddle_error_set(error, HEDDLE_MODEL,
                                 "the model takes texts of %zu tokens; at most %d are supported: give "
                                 "max_seq_length in sentence_bert_config.json",
-                                config->max_tokens, TOKENS_MAX);
+                                tokens, TOKENS_MAX);
     }
+    *tokens_out = tokens;
     return HEDDLE_OK;
 }
 
@@ -173,7 +173,8 @@ int heddle_model_config_read(const char *directory, struct heddle_model_config *
 {
     struct heddle_model_config config = {0};
     HEDDLE_TRY(read_encoder(directory, &config, error));
-    HEDDLE_TRY(read_max_tokens(directory, &config, error));
+    HEDDLE_TRY(heddle_model_tokens_read(directory, config.positions - config.first_position,
+                                        &config.max_tokens, error));
     *config_out = config;
     return HEDDLE_OK;
 }

@@ -38,6 +38,11 @@ struct heddle_model_config {
 HEDDLE_MUST_CHECK int heddle_model_config_read(const char *directory, struct heddle_model_config *config_out,
                                                struct heddle_error *error);
 
+/* Tokens a text may have: max_seq_length; without it, as sentence-transformers does, the tokenizer's own maximum; never over
+ * `positions`. Errors: HEDDLE_MODEL (also over 8,192 tokens), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_model_tokens_read(const char *directory, size_t positions, size_t *tokens_out,
+                                               struct heddle_error *error);
+
 /* "bert", "roberta", "xlm-roberta", "camembert": config.json's model_type. Static memory. */
 const char *heddle_architecture_name(enum heddle_architecture architecture);
 

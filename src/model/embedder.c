@@ -8,6 +8,7 @@
 #include "model/embedder_parts.h"
 #include "model/model_file.h"
 #include "model/native.h"
+#include "model/onnx/onnx_engine.h"
 #include "model/prompts.h"
 #include "model/provider/provider.h"
 
@@ -110,18 +111,35 @@ static int open_directory(const char *directory, const struct heddle_embedder_op
     return status;
 }
 
+static int open_onnx(const char *directory, const struct heddle_embedder_options *asked,
+                     struct heddle_embedder *embedder, struct heddle_error *error)
+{
+    HEDDLE_TRY(check_directory(directory, error));
+    int status = read_prompts(directory, asked, embedder, error);
+    if (status == HEDDLE_OK) {
+        status = heddle_onnx_open(directory, asked->library, embedder->prompt, &embedder->engine, error);
+    }
+    if (status == HEDDLE_MODEL) {
+        (void)heddle_error_prefix(error, "model %s", directory);
+    }
+    return status;
+}
+
 static int open_engine(const char *model, const struct heddle_embedder_options *asked,
                        struct heddle_embedder *embedder, struct heddle_error *error)
 {
     if (asked->provider == NULL || strcmp(asked->provider, "native") == 0) {
         return open_directory(model, asked, embedder, error);
     }
+    if (strcmp(asked->provider, "onnx") == 0) {
+        return open_onnx(model, asked, embedder, error);
+    }
     if (heddle_provider_is(asked->provider)) {
         return heddle_provider_open(model, asked, NULL, &embedder->engine, error);
     }
     return heddle_error_set(
         error, HEDDLE_INVALID,
-        "there is no embedding provider '%s'; there are: native, openai, databricks, tei, "
+        "there is no embedding provider '%s'; there are: native, onnx, openai, databricks, tei, "
         "ollama",
         asked->provider);
 }

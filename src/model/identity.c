@@ -25,7 +25,7 @@ static void mix(uint64_t identity[static 2], const void *bytes, size_t length)
 
 static bool takes_part(const char *name)
 {
-    static const char *const endings[] = {".json", ".txt", ".safetensors", ".onnx"};
+    static const char *const endings[] = {".json", ".txt", ".safetensors", ".onnx", ".onnx_data"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot != NULL && name[0] != '.' && i < sizeof endings / sizeof endings[0]; i++) {
         if (strcmp(dot, endings[i]) == 0) {

@@ -10,10 +10,10 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/text.h"
 #include "model/encoder/encoder.h"
 #include "model/head.h"
 #include "model/identity.h"
+#include "model/prompt_tokens.h"
 #include "model/tokenizer/tokenizer.h"
 
 enum { SHORTEST_TOKENS = 2, SPARE_ROWS_MAX = 1024 };
@@ -214,30 +214,6 @@ static int check_vocabulary(const struct native *native, struct heddle_error *er
         highest, rows);
 }
 
-/* How many tokens a prompt puts in front of a text: those it has alone, less the special token at the end. */
-static int count_prompt(struct native *native, const char *prompt, struct heddle_error *error)
-{
-    const size_t length = strlen(prompt);
-    const size_t capacity = native->config.max_tokens;
-    if (!heddle_head_leaves_prompts(native->head) || length == 0) {
-        return HEDDLE_OK;
-    }
-    if (!heddle_text_is_utf8(prompt, length)) {
-        return heddle_error_set(error, HEDDLE_INVALID, "the prompt is not UTF-8");
-    }
-    struct heddle_tokenizer_scratch scratch = {0};
-    bool truncated = false;
-    size_t count = 0;
-    uint32_t *ids = heddle_calloc(capacity, sizeof *ids);
-    const int status = ids == NULL ? heddle_error_out_of_memory(error)
-                                   : heddle_tokenizer_encode(native->tokenizer, &scratch, prompt, length, ids,
-                                                             capacity, &count, &truncated, error);
-    heddle_tokenizer_scratch_free(&scratch);
-    free(ids);
-    native->prompt_tokens = count == 0 ? 0 : count - 1;
-    return status;
-}
-
 static int open_parts(const char *directory, const char *prompt, struct native *native,
                       struct heddle_error *error)
 {
@@ -245,7 +221,8 @@ static int open_parts(const char *directory, const char *prompt, struct native *
     native->engine.dimensions = heddle_head_dimensions(native->head);
     HEDDLE_TRY(heddle_tokenizer_open(directory, &native->tokenizer, error));
     HEDDLE_TRY(check_vocabulary(native, error));
-    HEDDLE_TRY(count_prompt(native, prompt, error));
+    HEDDLE_TRY(heddle_prompt_tokens_count(native->head, native->tokenizer, prompt, native->config.max_tokens,
+                                          &native->prompt_tokens, error));
     return heddle_weights_load(directory, &native->config, native->kernel, &native->weights, error);
 }
 
