@@ -105,10 +105,9 @@ static int info(struct heddle_cli *cli)
     return code;
 }
 
-static void print_report(const struct heddle_model_report *report, const char *name,
-                         struct heddle_buffer *out)
+static void print_report(const struct heddle_model_report *report, struct heddle_buffer *out)
 {
-    heddle_buffer_append_format(out, "%s\n", name);
+    heddle_buffer_append_format(out, "%s\n", report->name);
     for (size_t i = 0; i < report->check_count; i++) {
         const struct heddle_model_check *check = &report->checks[i];
         heddle_buffer_append_format(out, "  %-6s %s (%s)\n", check->ok ? "ok" : "FAILED", check->what,
@@ -125,7 +124,7 @@ static void print_report(const struct heddle_model_report *report, const char *n
     }
 }
 
-static json_t *report_json(const struct heddle_model_report *report, const char *name)
+static json_t *report_json(const struct heddle_model_report *report)
 {
     json_t *checks = json_array();
     json_t *prices = json_array();
@@ -142,7 +141,7 @@ static json_t *report_json(const struct heddle_model_report *report, const char 
                                         price->cosine_mean, "difference_max", price->difference_max,
                                         "texts_per_second", price->texts_per_second));
     }
-    return json_pack("{s:s, s:b, s:i, s:o, s:o}", "model", name, "ok", report->ok, "texts",
+    return json_pack("{s:s, s:b, s:i, s:o, s:o}", "model", report->name, "ok", report->ok, "texts",
                      (int)report->texts, "checks", checks, "against_fp32", prices);
 }
 
@@ -173,9 +172,9 @@ static int verify(struct heddle_cli *cli)
     struct heddle_buffer text = {0};
     int code = HEDDLE_EXIT_OK;
     if (cli->json) {
-        code = print_json(cli, report_json(&report, name_of(cli)));
+        code = print_json(cli, report_json(&report));
     } else {
-        print_report(&report, name_of(cli), &text);
+        print_report(&report, &text);
         code = heddle_cli_print(cli, &text);
     }
     return code == HEDDLE_EXIT_OK && !report.ok ? EXIT_VERIFICATION : code;

@@ -1,7 +1,9 @@
 /* model_open.c: settings -> the options of heddle_embedder_open(). */
 #include "run/model_open.h"
 
+#include <glob.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "run/model_find.h"
@@ -18,6 +20,20 @@ static size_t number_of(const struct heddle_options *options, enum heddle_option
 {
     const struct heddle_option_value *value = &options->values[id];
     return value->text == NULL || value->number <= 0 ? 0 : (size_t)value->number;
+}
+
+/* The Python environment that is active, where ONNX Runtime was installed into it. */
+static const char *active_environment(struct heddle_arena *arena)
+{
+    const char *environment = getenv("VIRTUAL_ENV");
+    const char *pattern =
+        environment == NULL
+            ? NULL
+            : heddle_arena_format(arena, "%s/lib/python3*/site-packages/onnxruntime", environment);
+    glob_t found = {0};
+    const bool is_there = pattern != NULL && glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
+    globfree(&found);
+    return is_there ? environment : NULL;
 }
 
 static bool is_service(const char *provider)
@@ -67,6 +83,9 @@ int heddle_model_open(const struct heddle_options *options, const char *name, en
         HEDDLE_TRY(fill_service(options, provider, &service, error));
         asked.service = &service;
         return heddle_embedder_open(name == NULL ? "" : name, &asked, embedder_out, error);
+    }
+    if (asked.library == NULL && strcmp(provider, "onnx") == 0) {
+        asked.library = active_environment(arena);
     }
     const char *directory = NULL;
     HEDDLE_TRY(heddle_model_find(name == NULL ? HEDDLE_JOB_MODEL_DEFAULT : name, arena, &directory, error));

@@ -250,10 +250,11 @@ static int price_all(struct verifier *verifier, const char *local, const struct 
     HEDDLE_TRY(open_native(verifier, local, "fp32", &reference, error));
     const bool same = heddle_embedder_dimensions(reference) == width;
     const int status =
-        same ? measure(verifier, reference, texts, count, exact, exactly, error)
-             : heddle_error_set(error, HEDDLE_MODEL,
-                                "the service answers %zu dimensions, %s has %zu: they are different models",
-                                width, local, heddle_embedder_dimensions(reference));
+        same
+            ? measure(verifier, reference, texts, count, exact, exactly, error)
+            : heddle_error_set(error, HEDDLE_MODEL,
+                               "the service answers %zu dimensions, %s has %zu: they are different models",
+                               width, heddle_embedder_name(reference), heddle_embedder_dimensions(reference));
     heddle_embedder_close(reference);
     HEDDLE_TRY(status);
     exactly->what = "fp32";
@@ -274,7 +275,10 @@ int heddle_model_verify(const struct heddle_options *options, const char *name, 
     HEDDLE_TRY(
         heddle_model_open(options, name, HEDDLE_MODEL_FOR_DOCUMENTS, arena, &verifier.embedder, error));
     verifier.dimensions = heddle_embedder_dimensions(verifier.embedder);
-    int status = check_meaning(&verifier, error);
+    const char *found = heddle_embedder_name(verifier.embedder);
+    report_out->name = heddle_arena_copy_text(arena, found, strlen(found));
+    int status =
+        report_out->name == NULL ? heddle_error_out_of_memory(error) : check_meaning(&verifier, error);
     status = status == HEDDLE_OK ? check_edges(&verifier, error) : status;
     status = status == HEDDLE_OK ? check_batches(&verifier, texts, count, error) : status;
     status = status == HEDDLE_OK ? price_all(&verifier, local == NULL ? name : local, texts, count, error)

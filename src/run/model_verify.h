@@ -31,6 +31,7 @@ struct heddle_model_price {
 };
 
 struct heddle_model_report {
+    const char *name; /* of the model; in the arena */
     struct heddle_model_check checks[HEDDLE_VERIFY_CHECKS_MAX];
     size_t check_count;
     struct heddle_model_price prices[HEDDLE_VERIFY_PRICES_MAX];

@@ -74,6 +74,21 @@ static void print_embedding(const struct heddle_receipt *receipt, int width, str
         heddle_text_grouped(receipt->embedded.tokens, tokens),
         heddle_text_grouped(receipt->embedded.texts_folded, folded), receipt->model, receipt->precision,
         receipt->kernel);
+    if (receipt->embedded.texts_remembered > 0) {
+        heddle_buffer_append_format(out, "  %-*s  %s texts known from the embedding cache\n", width, "",
+                                    heddle_text_grouped(receipt->embedded.texts_remembered, embedded));
+    }
+    if (receipt->embedded.repaired > 0) {
+        heddle_buffer_append_format(out,
+                                    "  %-*s  %s texts were not UTF-8: what could not be read became U+FFFD\n",
+                                    width, "", heddle_text_grouped(receipt->embedded.repaired, embedded));
+    }
+    if (receipt->embedded.cache_failures > 0) {
+        heddle_buffer_append_format(
+            out, "  %-*s  %s texts could not be looked up or kept in the embedding cache: %s\n", width, "",
+            heddle_text_grouped(receipt->embedded.cache_failures, embedded),
+            receipt->cache_problem == NULL ? "" : receipt->cache_problem);
+    }
 }
 
 static void print_times(const struct heddle_receipt *receipt, int width, struct heddle_buffer *out)
@@ -142,13 +157,29 @@ static json_t *targets_json(const struct heddle_receipt *receipt)
 static json_t *embedding_json(const struct heddle_receipt *receipt)
 {
     const struct heddle_embed_statistics *embedded = &receipt->embedded;
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "model", receipt->model,
-                     "precision", receipt->precision, "kernel", receipt->kernel, "threads",
-                     (json_int_t)receipt->embed_threads, "texts_embedded",
-                     (json_int_t)embedded->texts_embedded, "texts_folded", (json_int_t)embedded->texts_folded,
-                     "tokens", (json_int_t)embedded->tokens, "no_text", (json_int_t)embedded->no_text,
-                     "truncated", (json_int_t)embedded->truncated, "tokenize_s",
-                     (double)embedded->tokenize_ns / 1e9, "encode_s", (double)embedded->encode_ns / 1e9);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counts[] = {
+        {"threads", receipt->embed_threads},
+        {"texts_embedded", embedded->texts_embedded},
+        {"texts_folded", embedded->texts_folded},
+        {"texts_remembered", embedded->texts_remembered},
+        {"tokens", embedded->tokens},
+        {"no_text", embedded->no_text},
+        {"truncated", embedded->truncated},
+        {"repaired", embedded->repaired},
+        {"failed", embedded->failed},
+        {"cache_failures", embedded->cache_failures},
+    };
+    json_t *object = json_pack("{s:s, s:s, s:s}", "model", receipt->model, "precision", receipt->precision,
+                               "kernel", receipt->kernel);
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        json_object_set_new(object, counts[i].name, json_integer((json_int_t)counts[i].value));
+    }
+    json_object_set_new(object, "tokenize_s", json_real((double)embedded->tokenize_ns / 1e9));
+    json_object_set_new(object, "encode_s", json_real((double)embedded->encode_ns / 1e9));
+    return object;
 }
 
 static json_t *writing_json(const struct heddle_sink_progress *sink)

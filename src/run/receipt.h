@@ -35,6 +35,7 @@ struct heddle_receipt {
     uint64_t rejected;        /* reject records written, all targets */
     const char *rejects_folder;
     struct heddle_embed_statistics embedded;
+    const char *cache_problem; /* why the embedding cache failed last, "" or NULL for never */
     struct heddle_sink_progress sink;
     struct heddle_receipt_time read, embed, write, index, verify, total;
     size_t embed_threads;

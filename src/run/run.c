@@ -119,6 +119,9 @@ static void account_pass(struct heddle_run *run, const struct heddle_plan_pass *
         add_time(&receipt->embed, atomic_load(&counters->embed_ns) / pipeline->threads,
                  atomic_load(&counters->embed_cpu_ns));
         receipt->embedded = pipeline->embedded;
+        struct heddle_embedder_info info;
+        heddle_embedder_describe(pipeline->slots[0].embedder, &info);
+        receipt->cache_problem = info.cache_problem;
     }
 }
 
