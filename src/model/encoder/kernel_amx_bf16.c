@@ -43,8 +43,8 @@ static bool cpu_has_tiles(void)
 static bool runs(void)
 {
     return cpu_has_tiles() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512bf16") &&
-           system_grants_tiles();
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512bf16") && system_grants_tiles();
 }
 
 const struct heddle_kernel heddle_kernel_amx_bf16 = {
