@@ -348,7 +348,7 @@ static void layer_norm_equals_double_arithmetic(void **state)
 
 enum { HEADS = 2, HIDDEN_MAX = HEADS * 64, LENGTH_MAX = 300 };
 
-/* A sequence of `tokens` behind `first` others, whose rows are NaN, as is the room behind. */
+/* A sequence of `tokens` behind `first` others. */
 struct sequence {
     uint16_t *qkv; /* (first + T + room, 3H) */
     uint16_t *context;
@@ -358,6 +358,8 @@ struct sequence {
     size_t width;
 };
 
+/* Rows of others, the room behind and the scratch are NaN for one half of the sequences, which shows what is added in
+ * and should not be, and 100 for the other, which shows what is compared: a maximum may pass over NaN. */
 static struct sequence make_sequence(size_t first, size_t tokens, size_t width, double spread)
 {
     const size_t rows = first + tokens + HEDDLE_TOKEN_ROOM;
@@ -369,6 +371,13 @@ static struct sequence make_sequence(size_t first, size_t tokens, size_t width, 
                                 .tokens = tokens,
                                 .width = width};
     uint64_t random = tokens + width;
+    const uint16_t foreign = (tokens + first) % 2 == 0 ? 0xffff : narrow_one(100);
+    for (size_t i = 0; i < rows * 3 * hidden; i++) {
+        sequence.qkv[i] = foreign;
+    }
+    for (size_t i = 0; i < attention_bytes(tokens, width) / sizeof foreign; i++) {
+        ((uint16_t *)sequence.scratch)[i] = foreign;
+    }
     for (size_t i = 0; i < tokens * 3 * hidden; i++) {
         sequence.qkv[first * 3 * hidden + i] =
             narrow_one((float)((heddle_random_unit(&random) - 0.5) * spread));
