@@ -11,7 +11,7 @@
 
 TILES(bf16_tiles, PRODUCT_BF16)
 
-enum { PAIR_BYTES = 4, LANES = 16, HEAD_STEP = 32 /* bf16 in a vector: head widths are multiples of it */ };
+enum { PAIR_BYTES = 4, HEAD_STEP = 32 /* bf16 in a vector: head widths are multiples of it */ };
 
 /* Tokens in whole panels. */
 static size_t padded(size_t tokens)
@@ -26,56 +26,16 @@ static size_t narrow_attention_bytes(size_t tokens, size_t head_width)
            (2 * head_width * sizeof(uint16_t) + TILE_ROWS * (sizeof(float) + sizeof(uint16_t)));
 }
 
-/* 16 rows of 16 32-bit numbers -> their columns, PANEL_STEP_BYTES apart: four rounds that each double the size of what is
- * exchanged between rows. */
-static inline void transpose(__m512i r[static LANES], char *out)
-{
-    __m512i t[LANES];
-#pragma GCC unroll 8
-    for (size_t i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
-    }
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) {
-        r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
-        r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
-        r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
-    }
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) {
-        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
-        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
-    }
-#pragma GCC unroll 4
-    for (size_t i = 0; i < 4; i++) {
-        char *row = out + i * PANEL_STEP_BYTES;
-        const size_t four = 4 * PANEL_STEP_BYTES;
-        _mm512_store_si512(row, _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88));
-        _mm512_store_si512(row + four, _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88));
-        _mm512_store_si512(row + 2 * four, _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd));
-        _mm512_store_si512(row + 3 * four, _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd));
-    }
-}
-
-/* Keys, `step` numbers apart -> panels of 32 tokens. A panel's places without a token are zero, so their scores are
- * numbers (which are then left out). */
+/* Keys, `step` numbers apart -> panels of 32 tokens. Places of the last panel without a token hold anything: their scores
+ * are left out. */
 static void pack_keys(const uint16_t *keys, size_t step, size_t tokens, size_t width, char *packed)
 {
-    for (size_t first = 0; first < padded(tokens); first += LANES) {
+    for (size_t first = 0; first < tokens; first += V_FLOATS) {
         char *panel = packed + first / TILE_COLUMNS * TILE_COLUMNS * width * sizeof *keys +
                       first % TILE_COLUMNS * PAIR_BYTES;
         for (size_t i = 0; i < width; i += HEAD_STEP) {
-            __m512i rows[LANES];
-#pragma GCC unroll 16
-            for (size_t n = 0; n < LANES; n++) {
-                rows[n] = first + n < tokens ? _mm512_load_si512(keys + (first + n) * step + i)
-                                             : _mm512_setzero_si512();
-            }
-            transpose(rows, panel + i / 2 * PANEL_STEP_BYTES);
+            v_transpose(keys + first * step + i, step * sizeof *keys, tokens - first,
+                        panel + i / 2 * PANEL_STEP_BYTES, PANEL_STEP_BYTES);
         }
     }
 }
@@ -103,29 +63,63 @@ static void pack_values(const uint16_t *values, size_t step, size_t tokens, size
     }
 }
 
-/* Scores -> weights exp(score - largest), not yet divided; answers 1 / their sum. Places behind `tokens` up to a whole
- * vector become 0. */
-static inline float soften(const float *scores, size_t tokens, uint16_t *weights)
+/* One vector of each row -> its largest lane, or the sum of its lanes, of all rows at once: reducing row by row would be a
+ * chain of waiting. Rows from `rows` on count as zeros. */
+static inline vector reduce_rows(const float vectors[static V_FLOATS * V_FLOATS], size_t rows, bool is_sum)
 {
-    const size_t whole =
-        (tokens - 1) / LANES * LANES; /* the last vector, perhaps not full, is left for later */
-    const __mmask16 rest = (__mmask16)(0xffffu >> (LANES - (tokens - whole)));
-    vector largest = _mm512_mask_mov_ps(v_all(-1e30f), rest, v_load(scores + whole));
-    const vector last = largest;
-    for (size_t t = 0; t < whole; t += LANES) {
-        largest = v_max(largest, v_load(scores + t));
+    alignas(64) float columns[V_FLOATS * V_FLOATS];
+    v_transpose(vectors, sizeof(vector), rows, columns, sizeof(vector));
+    vector result = v_load(columns);
+#pragma GCC unroll 16
+    for (size_t i = 1; i < V_FLOATS; i++) {
+        const vector column = v_load(columns + i * V_FLOATS);
+        result = is_sum ? v_add(result, column) : v_max(result, column);
     }
+    return result;
+}
+
+/* The largest of each row's scores in each lane -> `vectors`. Places behind `tokens` in the last vector become the lowest. */
+static inline void largest_of_rows(float *scores, size_t room, size_t rows, size_t tokens, float *vectors)
+{
+    const size_t last = (tokens - 1) / V_FLOATS * V_FLOATS; /* the vector that is perhaps not full */
+    const __mmask16 real = (__mmask16)(0xffffu >> (last + V_FLOATS - tokens));
+    for (size_t r = 0; r < rows; r++, scores += room) {
+        vector largest = _mm512_mask_mov_ps(v_all(-1e30f), real, v_load(scores + last));
+        v_store(scores + last, largest);
+        for (size_t t = 0; t < last; t += V_FLOATS) {
+            largest = v_max(largest, v_load(scores + t));
+        }
+        v_store(vectors + r * V_FLOATS, largest);
+    }
+}
+
+/* Scores (rows,room) -> weights exp(score - largest), not yet divided; 1 / their sum of each row to scale_out. */
+static void soften(float *scores, size_t room, size_t rows, size_t tokens, uint16_t *weights,
+                   float scale_out[static V_FLOATS])
+{
+    alignas(64) float vectors[V_FLOATS * V_FLOATS];
+    alignas(64) float tops[V_FLOATS];
     const vector to_base_2 = v_all(1.44269504f); /* exp(x) = 2^(x / ln 2) */
-    const vector top = v_mul(v_all(v_largest(largest)), to_base_2);
-    const vector final = exp2_narrow(_mm512_fmsub_ps(last, to_base_2, top));
-    store_narrow(weights + whole, final);
-    vector sum = final;
-    for (size_t t = 0; t < whole; t += LANES) {
-        const vector weight = exp2_narrow(_mm512_fmsub_ps(v_load(scores + t), to_base_2, top));
-        store_narrow(weights + t, weight);
-        sum = v_add(sum, weight);
+    largest_of_rows(scores, room, rows, tokens, vectors);
+    v_store(tops, v_mul(reduce_rows(vectors, rows, false), to_base_2));
+    for (size_t r = 0; r < rows; r++, scores += room, weights += room) {
+        const vector top = v_all(tops[r]);
+        vector sum = v_all(0);
+        size_t t = 0;
+        for (; t + V_FLOATS < tokens; t += TILE_COLUMNS) {
+            const vector left = exp2_narrow(_mm512_fmsub_ps(v_load(scores + t), to_base_2, top));
+            const vector right = exp2_narrow(_mm512_fmsub_ps(v_load(scores + t + V_FLOATS), to_base_2, top));
+            store_narrow_pair(weights + t, left, right);
+            sum = v_add(sum, v_add(left, right));
+        }
+        if (t < tokens) {
+            const vector left = exp2_narrow(_mm512_fmsub_ps(v_load(scores + t), to_base_2, top));
+            store_narrow(weights + t, left);
+            sum = v_add(sum, left);
+        }
+        v_store(vectors + r * V_FLOATS, sum);
     }
-    return 1.0f / v_sum(sum);
+    v_store(scale_out, _mm512_div_ps(v_all(1), reduce_rows(vectors, rows, true)));
 }
 
 /* The scratch of one head. */
@@ -143,7 +137,7 @@ static void attend(const struct head *head, const uint16_t *queries, size_t step
                    uint16_t *context, size_t hidden)
 {
     alignas(64) float block[TILE_ROWS * TILE_COLUMNS];
-    float scale[TILE_ROWS];
+    alignas(64) float scale[V_FLOATS];
     const size_t room = padded(head->tokens);
     const size_t key_steps = head->width / 2;
     const size_t value_steps = (head->tokens + 1) / 2;
@@ -152,9 +146,7 @@ static void attend(const struct head *head, const uint16_t *queries, size_t step
                          head->keys + panel / TILE_COLUMNS * key_steps * PANEL_STEP_BYTES, key_steps,
                          head->scores + panel, room, head->values, 0);
     }
-    for (size_t r = 0; r < rows; r++) {
-        scale[r] = soften(head->scores + r * room, head->tokens, head->weights + r * room);
-    }
+    soften(head->scores, room, rows, head->tokens, head->weights, scale);
     for (size_t i = 0; i < head->width; i += HEAD_STEP) {
         bf16_tiles[rows]((const char *)head->weights, room * sizeof *head->weights,
                          head->values + i / HEAD_STEP * value_steps * PANEL_STEP_BYTES, value_steps, block,

@@ -77,20 +77,29 @@ static void gemm(const struct heddle_linear *linear, const void *input, size_t t
 
 /* ---- attention ---- */
 
-/* The places of a last panel that have no token are zero, so their scores are numbers (and then left out). */
+#ifndef V_TRANSPOSES
+/* V_FLOATS numbers of each of V_FLOATS rows -> their columns (steps in bytes); rows from `real` on are zero. An instruction
+ * set that does this in registers defines V_TRANSPOSES and brings its own. */
+static inline void v_transpose(const void *from, size_t step, size_t real, void *out, size_t out_step)
+{
+    for (size_t i = 0; i < V_FLOATS; i++) {
+        const float *row = (const float *)(const void *)((const char *)from + i * step);
+        for (size_t j = 0; j < V_FLOATS; j++) {
+            ((float *)(void *)((char *)out + j * out_step))[i] = i < real ? row[j] : 0;
+        }
+    }
+}
+#endif
+
+/* Places of the last panel without a token hold zeros or what was there: their scores are left out. */
 static void pack_keys(const float *keys, size_t step, size_t tokens, size_t width, float *packed)
 {
-    for (size_t panel = 0; panel < tokens; panel += TILE_COLUMNS) {
-        const size_t here = tokens - panel < TILE_COLUMNS ? tokens - panel : TILE_COLUMNS;
-        for (size_t i = 0; i < width; i++) {
-            for (size_t n = 0; n < here; n++) {
-                packed[i * TILE_COLUMNS + n] = keys[(panel + n) * step + i];
-            }
-            for (size_t n = here; n < TILE_COLUMNS; n++) {
-                packed[i * TILE_COLUMNS + n] = 0;
-            }
+    for (size_t first = 0; first < tokens; first += V_FLOATS) {
+        float *panel = packed + first / TILE_COLUMNS * TILE_COLUMNS * width + first % TILE_COLUMNS;
+        for (size_t i = 0; i < width; i += V_FLOATS) {
+            v_transpose(keys + first * step + i, step * sizeof *keys, tokens - first,
+                        panel + i * TILE_COLUMNS, TILE_COLUMNS * sizeof *packed);
         }
-        packed += width * TILE_COLUMNS;
     }
 }
 

@@ -70,3 +70,43 @@ static inline float v_largest(vector x)
 {
     return _mm512_reduce_max_ps(x);
 }
+
+/* 16 numbers of 32 bits of each of 16 rows, `step` bytes apart -> their 16 columns, `out_step` bytes apart. Of rows from
+ * `real` on there is nothing to read: they are zero. Four rounds each double the size of what rows exchange. */
+#define V_TRANSPOSES
+static inline void v_transpose(const void *from, size_t step, size_t real, void *out, size_t out_step)
+{
+    __m512i r[16];
+    __m512i t[16];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < 16; i++) {
+        r[i] = i < real ? _mm512_load_si512((const char *)from + i * step) : _mm512_setzero_si512();
+    }
+#pragma GCC unroll 8
+    for (size_t i = 0; i < 8; i++) {
+        t[2 * i] = _mm512_unpacklo_epi32(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm512_unpackhi_epi32(r[2 * i], r[2 * i + 1]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        r[4 * i] = _mm512_unpacklo_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 1] = _mm512_unpackhi_epi64(t[4 * i], t[4 * i + 2]);
+        r[4 * i + 2] = _mm512_unpacklo_epi64(t[4 * i + 1], t[4 * i + 3]);
+        r[4 * i + 3] = _mm512_unpackhi_epi64(t[4 * i + 1], t[4 * i + 3]);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        t[i] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_i32x4(r[i], r[i + 4], 0xdd);
+        t[i + 8] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_i32x4(r[i + 8], r[i + 12], 0xdd);
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; i++) {
+        char *column = (char *)out + i * out_step;
+        _mm512_store_si512(column, _mm512_shuffle_i32x4(t[i], t[i + 8], 0x88));
+        _mm512_store_si512(column + 4 * out_step, _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0x88));
+        _mm512_store_si512(column + 8 * out_step, _mm512_shuffle_i32x4(t[i], t[i + 8], 0xdd));
+        _mm512_store_si512(column + 12 * out_step, _mm512_shuffle_i32x4(t[i + 4], t[i + 12], 0xdd));
+    }
+}

@@ -319,6 +319,186 @@ static void large_scores_do_not_overflow(void **state)
     with_each_kernel(check_extreme);
 }
 
+/* ---- narrow activations ---- */
+
+/* Calls `check` with each kernel of bf16 activations in row-major order that this CPU runs; says which it cannot. AMX, which
+ * has them in the order of its tiles, is test_kernel_amx.c's. */
+static void with_each_narrow_kernel(void (*check)(const struct heddle_kernel *kernel))
+{
+    const struct heddle_kernel *const *kernels = heddle_kernels();
+    for (size_t i = 0; kernels[i] != NULL; i++) {
+        if (kernels[i]->activation_bytes != sizeof(uint16_t) || kernels[i]->begin != NULL) {
+            continue;
+        }
+        if (!kernels[i]->runs()) {
+            print_message("%s: skipped, this CPU cannot run it\n", kernels[i]->name);
+        } else {
+            check(kernels[i]);
+        }
+    }
+}
+
+static float widened(uint16_t x)
+{
+    const uint32_t bits = (uint32_t)x << 16;
+    float value = 0;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Floats that are bf16 exactly, and those in 16 bits; one token in 8 is a hundred times larger than its neighbours. */
+static uint16_t *narrowed(float *values, size_t count, size_t width)
+{
+    uint16_t *narrow = (uint16_t *)(void *)aligned((count + HEDDLE_TOKEN_ROOM * width) / 2);
+    for (size_t i = 0; i < count; i++) {
+        const float value = i / width % 8 == 3 ? 100 * values[i] : values[i];
+        uint32_t bits = 0;
+        memcpy(&bits, &value, sizeof bits);
+        narrow[i] = (uint16_t)(bits >> 16);
+        values[i] = widened(narrow[i]);
+    }
+    return narrow;
+}
+
+/* A dense layer of K = 96, N = 64 over TOKENS tokens; the packed weights have the size that the kernel asks for. */
+struct narrow_dense {
+    struct dense dense;
+    uint16_t *input;
+    void *scratch;
+    void *output;
+};
+
+static struct narrow_dense make_narrow_dense(const struct heddle_kernel *kernel)
+{
+    struct narrow_dense made = {
+        .dense = {.weights = random_floats(OUTPUTS * INPUTS, 1, 1.0),
+                  .input = random_floats(TOKENS * INPUTS, 2, 2.0),
+                  .residual = random_floats((TOKENS + HEDDLE_TOKEN_ROOM) * OUTPUTS, 3, 2.0)},
+        .scratch = aligned(kernel->gemm_bytes(TOKENS + HEDDLE_TOKEN_ROOM, INPUTS)),
+        .output = aligned((TOKENS + HEDDLE_TOKEN_ROOM) * OUTPUTS)};
+    void *packed = aligned(kernel->packed_bytes(OUTPUTS, INPUTS) / sizeof(float));
+    made.input = narrowed(made.dense.input, TOKENS * INPUTS, INPUTS);
+    made.dense.linear = (struct heddle_linear){packed, random_floats(OUTPUTS, 4, 1.0), INPUTS, OUTPUTS};
+    kernel->pack(made.dense.weights, OUTPUTS, INPUTS, packed);
+    return made;
+}
+
+static void free_narrow_dense(struct narrow_dense *made)
+{
+    free_dense(&made->dense);
+    free(made->input);
+    free(made->scratch);
+    free(made->output);
+}
+
+/* An error is measured against the length of the token's row of results, as rounding of its inputs and weights makes it. */
+static void check_narrow_dense(const struct heddle_kernel *kernel)
+{
+    static const enum heddle_epilogue epilogues[] = {HEDDLE_EPILOGUE_BIAS, HEDDLE_EPILOGUE_GELU,
+                                                     HEDDLE_EPILOGUE_RESIDUAL};
+    const double allowed = kernel->precision == HEDDLE_PRECISION_BF16 ? 0.004 : 0.012;
+    struct narrow_dense made = make_narrow_dense(kernel);
+    double worst = 0;
+    for (size_t e = 0; e < 3; e++) {
+        kernel->gemm(&made.dense.linear, made.input, TOKENS, epilogues[e], made.dense.residual, made.output,
+                     made.scratch);
+        for (size_t t = 0; t < TOKENS; t++) {
+            double errors = 0;
+            double squares = 0;
+            for (size_t n = 0; n < OUTPUTS; n++) {
+                const double expected = expected_output(&made.dense, t, n, epilogues[e]);
+                const double got = epilogues[e] == HEDDLE_EPILOGUE_RESIDUAL
+                                       ? (double)((float *)made.output)[t * OUTPUTS + n]
+                                       : (double)widened(((uint16_t *)made.output)[t * OUTPUTS + n]);
+                errors += (got - expected) * (got - expected);
+                squares += expected * expected;
+            }
+            worst = fmax(worst, sqrt(errors / squares));
+        }
+    }
+    print_message("%s: dense layers are right to %.1e of a row's length\n", kernel->name, worst);
+    assert_true(worst < allowed);
+    free_narrow_dense(&made);
+}
+
+static void narrow_dense_layers_equal_double_arithmetic_but_for_rounding(void **state)
+{
+    (void)state;
+    with_each_narrow_kernel(check_narrow_dense);
+}
+
+/* Every number of tokens, at every place among others a hundred times larger: the same bits. */
+static void check_narrow_alone(const struct heddle_kernel *kernel)
+{
+    struct narrow_dense made = make_narrow_dense(kernel);
+    uint16_t *all = (uint16_t *)(void *)aligned(TOKENS * OUTPUTS / 2);
+    kernel->gemm(&made.dense.linear, made.input, TOKENS, HEDDLE_EPILOGUE_GELU, NULL, made.output,
+                 made.scratch);
+    memcpy(all, made.output, TOKENS * OUTPUTS * sizeof *all);
+    uint16_t *rows = (uint16_t *)(void *)aligned((TOKENS + HEDDLE_TOKEN_ROOM) * INPUTS / 2);
+    uint64_t random = 11;
+    for (size_t count = 1; count < TOKENS; count++) {
+        const size_t first = heddle_random_below(&random, TOKENS - count + 1);
+        memcpy(rows, made.input + first * INPUTS, count * INPUTS * sizeof *rows);
+        kernel->gemm(&made.dense.linear, rows, count, HEDDLE_EPILOGUE_GELU, NULL, made.output, made.scratch);
+        assert_memory_equal(made.output, all + first * OUTPUTS, count * OUTPUTS * sizeof *all);
+    }
+    free(rows);
+    free(all);
+    free_narrow_dense(&made);
+}
+
+static void a_narrow_token_has_the_same_bits_with_any_neighbours(void **state)
+{
+    (void)state;
+    with_each_narrow_kernel(check_narrow_alone);
+}
+
+static void check_narrow_attention_of(const struct heddle_kernel *kernel, size_t tokens, size_t width)
+{
+    const size_t hidden = HEADS * width;
+    float *qkv = random_floats(tokens * 3 * hidden, tokens + width, 3.0);
+    uint16_t *narrow = narrowed(qkv, tokens * 3 * hidden, 1000 * 3 * hidden);
+    uint16_t *context = (uint16_t *)(void *)aligned((tokens + HEDDLE_TOKEN_ROOM) * hidden / 2);
+    void *scratch = aligned(kernel->attention_bytes(tokens, width) / sizeof(float));
+    const struct heddle_attention attention = {.qkv = narrow,
+                                               .tokens = tokens,
+                                               .heads = HEADS,
+                                               .head_width = width,
+                                               .context = context,
+                                               .scratch = scratch};
+    kernel->attention(&attention);
+    for (size_t head = 0; head < HEADS; head++) {
+        for (size_t t = 0; t < tokens; t++) {
+            double expected[HIDDEN_MAX];
+            expected_context(qkv, tokens, width, head, t, expected);
+            for (size_t i = 0; i < width; i++) {
+                const double got = (double)widened(context[t * hidden + head * width + i]);
+                assert_true(fabs(got - expected[i]) < 0.012);
+            }
+        }
+    }
+    free(scratch);
+    free(context);
+    free(narrow);
+    free(qkv);
+}
+
+static void check_narrow_attention(const struct heddle_kernel *kernel)
+{
+    static const size_t lengths[] = {1, 2, 3, 7, 13, 14, 15, 16, 17, 28, 29, 31, 32, 33, 47, 48, 49, 65, 130};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        check_narrow_attention_of(kernel, lengths[i], 32);
+        check_narrow_attention_of(kernel, lengths[i], 64);
+    }
+}
+
+static void narrow_attention_equals_double_arithmetic_but_for_rounding(void **state)
+{
+    (void)state;
+    with_each_narrow_kernel(check_narrow_attention);
+}
+
 /* ---- choosing ---- */
 
 static void the_best_kernel_that_runs_is_chosen_and_others_by_name(void **state)
@@ -360,6 +540,9 @@ int main(void)
         cmocka_unit_test(layer_norm_equals_double_arithmetic),
         cmocka_unit_test(attention_equals_double_arithmetic_for_any_length),
         cmocka_unit_test(large_scores_do_not_overflow),
+        cmocka_unit_test(narrow_dense_layers_equal_double_arithmetic_but_for_rounding),
+        cmocka_unit_test(a_narrow_token_has_the_same_bits_with_any_neighbours),
+        cmocka_unit_test(narrow_attention_equals_double_arithmetic_but_for_rounding),
         cmocka_unit_test(the_best_kernel_that_runs_is_chosen_and_others_by_name),
         cmocka_unit_test(an_unknown_kernel_is_refused_with_those_that_run),
     };
