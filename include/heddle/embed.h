@@ -167,6 +167,10 @@ HEDDLE_API HEDDLE_MUST_CHECK int heddle_embedder_open(const char *model,
 /* Frees it. No worker may be left. NULL is a no-op. */
 HEDDLE_API void heddle_embedder_close(struct heddle_embedder *embedder);
 
+/* Ends what waits for a service, from any thread: calls under way and later ones answer HEDDLE_INTERRUPTED soon. Models
+ * computed here take no notice: they never wait. */
+HEDDLE_API void heddle_embedder_stop(const struct heddle_embedder *embedder);
+
 /* Floats in a vector (384 for MiniLM). */
 HEDDLE_API size_t heddle_embedder_dimensions(const struct heddle_embedder *embedder);
 
@@ -215,7 +219,7 @@ HEDDLE_API void heddle_embedder_worker_destroy(struct heddle_embedder_worker *wo
  * decides whether the vector is used. A null text gets zeros and `no_text`. status_out (count) may be NULL.
  * Any `count` is fine; memory grows with the tokens of one call, so batches of some thousands are a good size.
  * Errors: HEDDLE_OUT_OF_MEMORY; of a service HEDDLE_NETWORK or HEDDLE_MODEL where no text could be embedded any more
- * (key refused, service gone); HEDDLE_INVALID (over 2^28 texts). vectors_out then is unspecified. */
+ * (key refused, service gone), HEDDLE_INTERRUPTED (heddle_embedder_stop()); HEDDLE_INVALID (over 2^28 texts). vectors_out then is unspecified. */
 HEDDLE_API HEDDLE_MUST_CHECK int heddle_embedder_embed(struct heddle_embedder_worker *worker,
                                                        const struct heddle_embed_text *texts, size_t count,
                                                        float *vectors_out,

@@ -1,7 +1,9 @@
 /* command_embed.c: `heddle embed IN OUT`: a column of vectors for a table. */
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -11,24 +13,43 @@
 #include "run/model_open.h"
 #include "run/run.h"
 
-enum { TERMINAL_EVERY_MS = 200, PLAIN_EVERY_MS = 5000, EXIT_WITH_REJECTS = 8 };
+enum {
+    TERMINAL_EVERY_MS = 200,
+    PLAIN_EVERY_MS = 5000,
+    TICK_MS = 50, /* how late a signal may be noticed */
+    EXIT_WITH_REJECTS = 8,
+    EXIT_INTERRUPTED = 130,
+};
 
 struct showing {
     const struct heddle_cli *cli;
     uint64_t start_ns;
     uint64_t shown_ns;
-    sigset_t signals;
+    struct heddle_embedder *_Atomic embedder; /* NULL while it is being opened */
+    sigset_t signals;                         /* blocked in every thread, taken by the watcher */
     _Atomic bool stop;
+    _Atomic bool done;
 };
 
-/* Signals are blocked in every thread and asked for between batches. */
-static void take_signals(struct showing *showing)
+/* A thread of its own: the others may be waiting for a service. First signal: stop, write nothing. Second, or before anything
+ * has begun: at once. */
+static void *watch_signals(void *argument)
 {
-    const struct timespec now = {0};
-    if (sigtimedwait(&showing->signals, NULL, &now) > 0 && !atomic_exchange(&showing->stop, true)) {
+    struct showing *showing = argument;
+    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+    while (!atomic_load(&showing->done)) {
+        if (sigtimedwait(&showing->signals, NULL, &tick) <= 0) {
+            continue;
+        }
+        struct heddle_embedder *embedder = atomic_load(&showing->embedder);
+        if (embedder == NULL || atomic_exchange(&showing->stop, true)) {
+            _Exit(EXIT_INTERRUPTED);
+        }
         fprintf(showing->cli->err, "%sheddle: stopping; nothing is written\n",
                 showing->cli->terminal ? "\r\033[K" : "");
+        heddle_embedder_stop(embedder);
     }
+    return NULL;
 }
 
 static int show(void *context, uint64_t rows, int64_t rows_expected)
@@ -37,7 +58,6 @@ static int show(void *context, uint64_t rows, int64_t rows_expected)
     const struct heddle_cli *cli = showing->cli;
     const uint64_t now = heddle_clock_ns();
     const uint64_t every = (cli->terminal ? TERMINAL_EVERY_MS : PLAIN_EVERY_MS) * 1000000ull;
-    take_signals(showing);
     if (atomic_load(&showing->stop)) {
         return HEDDLE_INTERRUPTED;
     }
@@ -131,7 +151,9 @@ static int embed(struct heddle_cli *cli, struct showing *showing, struct heddle_
     }
     HEDDLE_TRY(heddle_model_open(&cli->options, model == NULL || model[0] == '\0' ? NULL : model,
                                  HEDDLE_MODEL_FOR_DOCUMENTS, cli->arena, &options.embedder, error));
+    atomic_store(&showing->embedder, options.embedder);
     const int status = heddle_embed_file(&options, &result, error);
+    atomic_store(&showing->done, true);
     if (cli->terminal && cli->show_progress && !cli->quiet) {
         fputs("\r\033[K", cli->err);
     }
@@ -153,7 +175,13 @@ int heddle_command_embed(struct heddle_cli *cli)
     sigaddset(&showing.signals, SIGINT);
     sigaddset(&showing.signals, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &showing.signals, NULL);
+    pthread_t watcher;
+    const bool watched = pthread_create(&watcher, NULL, watch_signals, &showing) == 0;
     const int status = embed(cli, &showing, &out, &rejected, &error);
+    atomic_store(&showing.done, true);
+    if (watched) {
+        pthread_join(watcher, NULL);
+    }
     if (status != HEDDLE_OK) {
         heddle_buffer_free(&out);
         const int code = heddle_cli_fail(cli, &error);

@@ -221,6 +221,13 @@ void heddle_embedder_close(struct heddle_embedder *embedder)
     free(embedder);
 }
 
+void heddle_embedder_stop(const struct heddle_embedder *embedder)
+{
+    if (embedder->engine->class->stop != NULL) {
+        embedder->engine->class->stop(embedder->engine);
+    }
+}
+
 size_t heddle_embedder_dimensions(const struct heddle_embedder *embedder)
 {
     return embedder->dimensions;

@@ -60,6 +60,9 @@ struct heddle_engine_class {
                     const uint32_t **ids_out, size_t *count_out, bool *truncated_out,
                     struct heddle_error *error);
 
+    /* Ends what waits, from any thread: embed() then answers HEDDLE_INTERRUPTED. NULL: nothing ever waits. */
+    void (*stop)(struct heddle_engine *engine);
+
     void (*destroy)(struct heddle_engine *engine);
 };
 

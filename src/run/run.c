@@ -340,6 +340,9 @@ void heddle_run_progress(struct heddle_run *run, struct heddle_run_progress *out
 void heddle_run_stop(struct heddle_run *run)
 {
     atomic_store(&run->stop, true);
+    for (size_t i = 0; i < run->model_count; i++) {
+        heddle_embedder_stop(run->models[i].embedder);
+    }
     pthread_mutex_lock(&run->lock);
     if (run->sink != NULL) {
         heddle_sink_stop(run->sink);

@@ -1,9 +1,16 @@
 #!/usr/bin/env python3
 """A service of OpenAI's shape on loopback, for tests of the command: every text gets the vector (1, 0, 0), a text with the word
-"blade" in it is refused with 400, a request without the key `secret-key` with 401. Writes its port to the file it is given."""
+"blade" in it is refused with 400, a request without the key `secret-key` with 401. Writes its port to the file it is given.
+With `slow` behind that, every request but the first is answered after a minute."""
 import http.server
+import itertools
 import json
 import sys
+import time
+
+
+REQUESTS = itertools.count()
+SLOW_S = 60 if "slow" in sys.argv else 0
 
 
 class Service(http.server.BaseHTTPRequestHandler):
@@ -18,6 +25,8 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_POST(self):
+        if next(REQUESTS) > 0:
+            time.sleep(SLOW_S)
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         texts = request["input"] if isinstance(request["input"], list) else [request["input"]]
         if self.headers.get("Authorization") != "Bearer secret-key":

@@ -18,6 +18,7 @@ enum {
     BROKEN_ATTEMPTS_MAX = 2,    /* of a request that the service answers with 500: it may be a text's fault */
     UNREACHED_ATTEMPTS_MAX = 3, /* before anybody has answered at all: the address may be wrong */
     BAD_ANSWERS_MAX = 2,
+    PAUSE_SLICE_MS = 100, /* how late the end of a pause may be noticed */
 };
 
 /* An answer with as many bytes for each number is no answer: 17 digits, sign, point, exponent, blanks. */
@@ -76,6 +77,28 @@ static uint64_t total_ms(const struct heddle_provider *provider, bool cold)
     return cold ? provider->cold_timeout_ms : HEDDLE_PROVIDER_TOTAL_MS;
 }
 
+/* Waits, but not on when it is to stop. */
+static void pause_for(const struct heddle_provider *provider, uint64_t wait_ms)
+{
+    while (wait_ms > 0 && !atomic_load(&provider->stopping)) {
+        const uint64_t slice = wait_ms < PAUSE_SLICE_MS ? wait_ms : PAUSE_SLICE_MS;
+        provider->clock.sleep_ms(provider->clock.context, slice);
+        wait_ms -= slice;
+    }
+}
+
+/* True where heddle_embedder_stop() was called; the call has then failed. */
+static bool is_stopped(struct heddle_provider_call *call)
+{
+    struct heddle_error error = {0};
+    if (!atomic_load(&call->provider->stopping)) {
+        return false;
+    }
+    (void)heddle_error_set(&error, HEDDLE_INTERRUPTED, "stopped on request");
+    call_fail(call, &error);
+    return true;
+}
+
 /* ---- leave to send ------------------------------------------------------------------------------------------------------ */
 
 /* Time is up: the last attempt's reason is why. */
@@ -112,7 +135,8 @@ static int admit(struct range *range, bool *cold_out)
             status = too_late(range, wait_ms);
         } else {
             pthread_mutex_unlock(&provider->mutex);
-            provider->clock.sleep_ms(provider->clock.context, wait_ms);
+            pause_for(provider, wait_ms);
+            (void)is_stopped(range->call);
             pthread_mutex_lock(&provider->mutex);
         }
     }
@@ -307,6 +331,7 @@ static enum step attempt(struct range *range)
         .body_length = range->lane->body.length,
         .timeout_ms = attempt_timeout(range, cold),
         .response_bytes_max = (uint64_t)range->count * numbers * NUMBER_BYTES_MAX + ENVELOPE_BYTES,
+        .cancel = &provider->stopping,
     };
     const uint64_t sent_ns = now_ns(provider);
     enum step step = STEP_OVER;
@@ -351,9 +376,7 @@ static bool again(struct range *range)
         (void)too_late(range, range->delay_ms);
         return false;
     }
-    if (range->delay_ms > 0) {
-        provider->clock.sleep_ms(provider->clock.context, range->delay_ms);
-    }
+    pause_for(provider, range->delay_ms);
     return true;
 }
 
@@ -370,7 +393,7 @@ static bool may_be_a_texts_fault(const struct range *range)
 /* Sends the range until it is done (true) or must be halved (false). A call that failed is done with, too. */
 static bool range_settle(struct range *range)
 {
-    while (!call_is_over(range->call)) {
+    while (!is_stopped(range->call) && !call_is_over(range->call)) {
         switch (attempt(range)) {
         case STEP_DONE: return true;
         case STEP_SPLIT: return false;
@@ -384,7 +407,7 @@ static bool range_settle(struct range *range)
             call_fail(range->call, &range->why);
             return true;
         default:
-            if (range->why.status != HEDDLE_OK) {
+            if (!is_stopped(range->call) && range->why.status != HEDDLE_OK) {
                 call_fail(range->call, &range->why);
             }
             return true;

@@ -140,6 +140,15 @@ static void destroy(struct heddle_engine *engine)
     free(provider);
 }
 
+static void stop(struct heddle_engine *engine)
+{
+    struct heddle_provider *provider = (struct heddle_provider *)engine;
+    atomic_store(&provider->stopping, true);
+    pthread_mutex_lock(&provider->mutex);
+    pthread_cond_broadcast(&provider->gate);
+    pthread_mutex_unlock(&provider->mutex);
+}
+
 static const struct heddle_engine_class provider_class = {
     .describe = describe,
     .identify = identify,
@@ -147,6 +156,7 @@ static const struct heddle_engine_class provider_class = {
     .session_destroy = session_destroy,
     .embed = embed,
     .tokenize = NULL,
+    .stop = stop,
     .destroy = destroy,
 };
 

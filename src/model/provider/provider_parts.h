@@ -3,6 +3,7 @@
 #define HEDDLE_MODEL_PROVIDER_PROVIDER_PARTS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "model/provider/pacing.h"
 #include "model/provider/provider.h"
@@ -43,6 +44,7 @@ struct heddle_provider {
     size_t thread_count;
     size_t busy; /* threads with a task */
     bool closing;
+    atomic_bool stopping; /* whoever waits gives up */
 };
 
 /* One embed() under way. */

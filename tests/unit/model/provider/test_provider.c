@@ -536,6 +536,31 @@ static void a_short_answer_is_asked_again_then_halved(void **state)
 
 /* ---- opening ------------------------------------------------------------------------------------------------------------ */
 
+/* Somebody loses patience while the engine waits. */
+static void sleep_and_stop(void *context, uint64_t milliseconds)
+{
+    fake_sleep_ms(context, milliseconds);
+    if (engine != NULL && ticking.slept_ms >= 300) {
+        engine->class->stop(engine);
+    }
+}
+
+static void stopping_ends_what_waits_for_a_service(void **state)
+{
+    (void)state;
+    static struct http_script_answer busy[20];
+    for (size_t i = 0; i < 20; i++) {
+        busy[i] = (struct http_script_answer){.status = 429, .head = "Retry-After: 30\r\n"};
+    }
+    nobody_waits.sleep_ms = sleep_and_stop;
+    begin(&(struct fake){.base64 = true, .first = busy, .first_count = 20, .open_first = 1}, "openai", "m");
+    assert_int_equal(embed(three, 3), HEDDLE_INTERRUPTED);
+    assert_in_range(ticking.slept_ms, 300, 1000); /* of 30,000 */
+    assert_int_equal(embed(three, 3), HEDDLE_INTERRUPTED);
+    end();
+    nobody_waits.sleep_ms = fake_sleep_ms;
+}
+
 static void a_service_that_sleeps_is_waited_for(void **state)
 {
     (void)state;
@@ -705,6 +730,7 @@ int main(void)
         cmocka_unit_test(a_service_that_breaks_on_everything_ends_the_call),
         cmocka_unit_test(a_bad_vector_is_its_texts_failure),
         cmocka_unit_test(a_short_answer_is_asked_again_then_halved),
+        cmocka_unit_test(stopping_ends_what_waits_for_a_service),
         cmocka_unit_test(a_service_that_sleeps_is_waited_for),
         cmocka_unit_test(the_first_answer_may_take_longer_than_the_others),
         cmocka_unit_test(an_address_where_nobody_is_fails_soon),
