@@ -160,6 +160,9 @@ static void measure_parts(const struct heddle_kernel *kernel, size_t length)
     double total = 0;
     parts.length = length;
     memset(best, 0xff, sizeof best);
+    if (kernel->begin != NULL) {
+        kernel->begin();
+    }
     for (size_t round = 0; round < PART_ROUNDS; round++) {
         const double now = core_peak(kernel->precision);
         peak = now > peak ? now : peak;
@@ -169,6 +172,9 @@ static void measure_parts(const struct heddle_kernel *kernel, size_t length)
             const uint64_t spent = heddle_clock_ns() - start;
             best[part] = spent < best[part] ? spent : best[part];
         }
+    }
+    if (kernel->end != NULL) {
+        kernel->end();
     }
     for (size_t part = 0; part < PARTS; part++) {
         total += (double)best[part];
