@@ -5,11 +5,16 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/tokenizer/entry_sort.h"
 
-enum { ROOTS = 2, FREE = -1, ALPHABET = 256 };
+enum { FREE = -1, ALPHABET = 256, WORD_BITS = 64 };
 
 /* 64 M states are 768 MB of trie: no vocabulary is near it. */
 enum { STATES_MAX = 1 << 26 };
+
+/* Words of 64 bases that a search looks at behind the first free state, and then before the end: that bounds the time for any
+ * vocabulary, and makes the array of a real one hardly larger. */
+enum { SEARCH_WORDS = 64 };
 
 /* A run of sorted keys that share their first `depth` bytes and so one state. */
 struct run {
@@ -25,76 +30,79 @@ struct builder {
     struct run *queue;
     size_t queue_count;
     size_t queue_capacity;
-    size_t search_from; /* below it hardly a state is free */
+    uint64_t *free_states; /* a bit a state */
+    size_t free_capacity;
+    size_t first_free; /* the words before it are full */
+    size_t used;       /* one behind the last state in use */
 };
 
-static int compare_entries(const void *left, const void *right)
-{
-    const struct heddle_vocabulary_entry *a = left;
-    const struct heddle_vocabulary_entry *b = right;
-    const size_t common = a->length < b->length ? a->length : b->length;
-    const int order = memcmp(a->text, b->text, common);
-    if (order != 0) {
-        return order;
-    }
-    if (a->length != b->length) {
-        return a->length < b->length ? -1 : 1;
-    }
-    return a->id < b->id ? -1 : a->id > b->id;
-}
+/* The bytes that lead on from a state, in order, and where the keys of each start; one more start is the end. */
+struct branches {
+    size_t count;
+    uint8_t bytes[ALPHABET];
+    size_t firsts[ALPHABET + 1];
+};
 
-static int grow_states(struct heddle_trie *trie, size_t needed)
+static int grow_states(struct builder *builder, size_t needed)
 {
+    struct heddle_trie *trie = builder->trie;
     if (needed <= trie->capacity) {
         return 0;
     }
     const size_t before = trie->capacity;
+    const size_t words_before = builder->free_capacity;
     if (needed > STATES_MAX ||
-        heddle_grow((void **)&trie->states, &trie->capacity, needed, sizeof *trie->states) != 0) {
+        heddle_grow((void **)&trie->states, &trie->capacity, needed, sizeof *trie->states) != 0 ||
+        heddle_grow((void **)&builder->free_states, &builder->free_capacity, trie->capacity / WORD_BITS + 1,
+                    sizeof *builder->free_states) != 0) {
         return -1;
     }
     for (size_t i = before; i < trie->capacity; i++) {
         trie->states[i] = (struct heddle_trie_state){0, FREE, HEDDLE_TRIE_NO_TOKEN};
     }
+    memset(builder->free_states + words_before, 0xff,
+           (builder->free_capacity - words_before) * sizeof *builder->free_states);
     return 0;
 }
 
-/* The bytes that follow the first `depth` in a run of keys, each once, in order. */
-static size_t next_bytes(const struct builder *builder, const struct run *run,
-                         uint8_t bytes_out[static ALPHABET])
+/* Bit j: from base 64 x word + j on, the places of all branches are free. */
+static uint64_t fitting_bases(const struct builder *builder, const struct branches *branches, size_t word)
 {
-    size_t count = 0;
-    for (size_t i = run->first; i < run->last; i++) {
-        const uint8_t byte = (uint8_t)builder->keys[i].text[run->depth];
-        if (count == 0 || bytes_out[count - 1] != byte) {
-            bytes_out[count++] = byte;
-        }
+    uint64_t fitting = UINT64_MAX;
+    for (size_t i = 0; i < branches->count && fitting != 0; i++) {
+        const uint64_t *places = builder->free_states + word + branches->bytes[i] / WORD_BITS;
+        const unsigned shift = branches->bytes[i] % WORD_BITS;
+        fitting &= shift == 0 ? places[0] : places[0] >> shift | places[1] << (WORD_BITS - shift);
     }
-    return count;
+    return fitting;
 }
 
-/* First base whose places for all `bytes` are free. The places before `search_from` are nearly full, so they are
- * not looked at again: that keeps building linear in practice. */
-static int find_base(struct builder *builder, const uint8_t *bytes, size_t count, size_t *base_out)
+/* The lowest base that fits, of those near the first free state and those near the end. */
+static int find_base(struct builder *builder, const struct branches *branches, size_t *base_out)
 {
-    struct heddle_trie *trie = builder->trie;
-    size_t taken = 0;
-    for (size_t base = builder->search_from;; base++) {
-        if (grow_states(trie, base + 2 * ALPHABET) != 0) {
+    size_t word = (builder->first_free * WORD_BITS - branches->bytes[0]) / WORD_BITS;
+    for (size_t tried = 0;; tried++, word++) {
+        if (tried == SEARCH_WORDS && builder->used / WORD_BITS > word + SEARCH_WORDS) {
+            word = builder->used / WORD_BITS - SEARCH_WORDS;
+        }
+        if (grow_states(builder, (word + 1) * WORD_BITS + 2 * ALPHABET) != 0) {
             return -1;
         }
-        size_t i = 0;
-        while (i < count && trie->states[base + bytes[i]].parent == FREE) {
-            i++;
-        }
-        if (i == count) {
-            if (taken * 20 > (base - builder->search_from + 1) * 19) {
-                builder->search_from = base;
-            }
-            *base_out = base;
+        const uint64_t fitting = fitting_bases(builder, branches, word);
+        if (fitting != 0) {
+            *base_out = word * WORD_BITS + (size_t)__builtin_ctzll(fitting);
             return 0;
         }
-        taken += trie->states[base + bytes[0]].parent != FREE;
+    }
+}
+
+static void occupy(struct builder *builder, size_t state, int32_t parent)
+{
+    builder->trie->states[state].parent = parent;
+    builder->free_states[state / WORD_BITS] &= ~((uint64_t)1 << state % WORD_BITS);
+    builder->used = state >= builder->used ? state + 1 : builder->used;
+    while (builder->free_states[builder->first_free] == 0) { /* the words behind the last state are free */
+        builder->first_free++;
     }
 }
 
@@ -108,6 +116,19 @@ static int push_run(struct builder *builder, struct run run)
     return 0;
 }
 
+static void find_branches(const struct builder *builder, const struct run *run, struct branches *branches)
+{
+    branches->count = 0;
+    for (size_t i = run->first; i < run->last; i++) {
+        const uint8_t byte = (uint8_t)builder->keys[i].text[run->depth];
+        if (branches->count == 0 || branches->bytes[branches->count - 1] != byte) {
+            branches->bytes[branches->count] = byte;
+            branches->firsts[branches->count++] = i;
+        }
+    }
+    branches->firsts[branches->count] = run->last;
+}
+
 static int place_children(struct builder *builder, struct run run)
 {
     struct heddle_trie *trie = builder->trie;
@@ -119,25 +140,20 @@ static int place_children(struct builder *builder, struct run run)
     if (run.first == run.last) {
         return 0;
     }
-    uint8_t bytes[ALPHABET];
-    const size_t count = next_bytes(builder, &run, bytes);
+    struct branches branches;
     size_t base = 0;
-    if (find_base(builder, bytes, count, &base) != 0) {
+    find_branches(builder, &run, &branches);
+    if (find_base(builder, &branches, &base) != 0) {
         return -1;
     }
     trie->states[run.state].base = (int32_t)base;
-    size_t first = run.first;
-    for (size_t i = 0; i < count; i++) {
-        size_t last = first;
-        while (last < run.last && (uint8_t)builder->keys[last].text[run.depth] == bytes[i]) {
-            last++;
-        }
-        const int32_t child = (int32_t)(base + bytes[i]);
-        trie->states[child].parent = run.state;
-        if (push_run(builder, (struct run){child, first, last, run.depth + 1}) != 0) {
+    for (size_t i = 0; i < branches.count; i++) {
+        const size_t child = base + branches.bytes[i];
+        const struct run next = {(int32_t)child, branches.firsts[i], branches.firsts[i + 1], run.depth + 1};
+        occupy(builder, child, run.state);
+        if (push_run(builder, next) != 0) {
             return -1;
         }
-        first = last;
     }
     return 0;
 }
@@ -145,8 +161,9 @@ static int place_children(struct builder *builder, struct run run)
 static int build(struct heddle_trie *trie, struct heddle_vocabulary_entry *keys, size_t count,
                  const char *prefix)
 {
-    struct builder builder = {.trie = trie, .keys = keys, .search_from = ROOTS};
-    qsort(keys, count, sizeof *keys, compare_entries);
+    /* The states of the first alphabet are the roots', so that no base is negative. */
+    struct builder builder = {.trie = trie, .keys = keys, .first_free = ALPHABET / WORD_BITS};
+    heddle_entries_sort(keys, count);
     const size_t prefix_length = prefix == NULL ? 0 : strlen(prefix);
     size_t first = 0;
     while (prefix != NULL && first < count &&
@@ -158,7 +175,7 @@ static int build(struct heddle_trie *trie, struct heddle_vocabulary_entry *keys,
            memcmp(keys[last].text, prefix, prefix_length) == 0) {
         last++;
     }
-    int failed = grow_states(trie, ROOTS + ALPHABET) != 0;
+    int failed = grow_states(&builder, 2 * ALPHABET) != 0;
     if (!failed) {
         trie->states[HEDDLE_TRIE_ROOT].parent = HEDDLE_TRIE_ROOT;
         trie->states[HEDDLE_TRIE_SUFFIX].parent = HEDDLE_TRIE_SUFFIX;
@@ -169,6 +186,7 @@ static int build(struct heddle_trie *trie, struct heddle_vocabulary_entry *keys,
         failed = place_children(&builder, builder.queue[i]) != 0;
     }
     free(builder.queue);
+    free(builder.free_states);
     return failed ? -1 : 0;
 }
 
