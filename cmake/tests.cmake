@@ -51,6 +51,12 @@ endforeach()
 include(cmake/fuzz.cmake)
 heddle_fuzz_regressions()
 
+# The drivers' acceptance suite drives the public API through this program (tests/testkit/README.md). Not a test by itself.
+file(GLOB testkit_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/testkit/*.c)
+add_executable(testkit_backend ${testkit_sources})
+target_link_libraries(testkit_backend PRIVATE heddle PkgConfig::JANSSON Threads::Threads)
+set_target_properties(testkit_backend PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/testkit)
+
 # What a person types and sees: tests/cli/cases/NAME.case, and the job against real servers. Both run the command of this
 # build.
 find_package(Python3 COMPONENTS Interpreter)

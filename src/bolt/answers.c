@@ -163,17 +163,27 @@ int heddle_bolt_failure_read(struct heddle_unpack *unpack, char gql_status_out[H
             copy_sentence(gql_status_out, HEDDLE_BOLT_GQL_STATUS_SIZE, text, text_length);
         }
     }
-    const struct heddle_bolt_failure *failure = heddle_bolt_failure_find(found.code, gql_status_out);
-    const size_t length = strlen(sentence);
-    if (length > 0 && sentence[length - 1] == '.') {
-        sentence[length - 1] = '\0'; /* ours goes on */
+    return heddle_bolt_failure_describe(found.code, gql_status_out, sentence, strlen(sentence), error);
+}
+
+int heddle_bolt_failure_describe(const char *code, const char *gql_status, const char *text, size_t length,
+                                 struct heddle_error *error)
+{
+    char sentence[SENTENCE_MAX] = "";
+    char own_code[sizeof error->code];
+    const struct heddle_bolt_failure *failure = heddle_bolt_failure_find(code, gql_status);
+    snprintf(own_code, sizeof own_code, "%s", code); /* it may be the error's own */
+    copy_sentence(sentence, sizeof sentence, text, length);
+    const size_t kept = strlen(sentence);
+    if (kept > 0 && sentence[kept - 1] == '.') {
+        sentence[kept - 1] = '\0'; /* ours goes on */
     }
     heddle_error_set(error, HEDDLE_DATABASE, "%s%s%s%s%s%s", sentence, failure->advice[0] != '\0' ? "; " : "",
-                     failure->advice, found.code[0] != '\0' ? " (" : "", found.code,
-                     found.code[0] != '\0' ? ")" : "");
+                     failure->advice, own_code[0] != '\0' ? " (" : "", own_code,
+                     own_code[0] != '\0' ? ")" : "");
     if (error != NULL) {
         error->action = failure->action;
-        memcpy(error->code, found.code, sizeof error->code);
+        memcpy(error->code, own_code, sizeof error->code);
     }
     return HEDDLE_DATABASE;
 }

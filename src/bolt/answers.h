@@ -31,4 +31,9 @@ HEDDLE_MUST_CHECK int heddle_bolt_failure_read(struct heddle_unpack *unpack,
                                                char gql_status_out[HEDDLE_BOLT_GQL_STATUS_SIZE],
                                                struct heddle_error *error);
 
+/* Fills `error` for a server's failure: code, action by the failure table, and a message of the first line of the server's
+ * `text`, advice and code. Answers HEDDLE_DATABASE. */
+int heddle_bolt_failure_describe(const char *code, const char *gql_status, const char *text, size_t length,
+                                 struct heddle_error *error);
+
 #endif

@@ -188,7 +188,8 @@ struct heddle_pack_dialect heddle_bolt_connection_dialect(const struct heddle_bo
 {
     return (struct heddle_pack_dialect){
         .utc = connection->utc,
-        .native_vectors = heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_NATIVE_VECTORS)};
+        .native_vectors = heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_NATIVE_VECTORS),
+        .uuids = heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_UUIDS)};
 }
 
 const char *heddle_bolt_server_agent(const struct heddle_bolt_connection *connection)

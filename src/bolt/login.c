@@ -3,12 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sys/utsname.h>
-
-#include <heddle/version.h>
-
 #include "bolt/connection_parts.h"
 #include "bolt/failure.h"
+#include "bolt/greeting.h"
 
 /* The answers to a login are small; the server itself allows 8 KiB before it. */
 enum { LOGIN_ARENA_SIZE = 8 * 1024 };
@@ -16,9 +13,12 @@ enum { LOGIN_ARENA_SIZE = 8 * 1024 };
 static struct heddle_message_auth auth_of(const struct heddle_bolt_options *options)
 {
     switch (options->auth) {
-    case HEDDLE_BOLT_AUTH_BASIC: return (struct heddle_message_auth){"basic", options->user, options->secret};
-    case HEDDLE_BOLT_AUTH_BEARER: return (struct heddle_message_auth){"bearer", NULL, options->secret};
-    default: return (struct heddle_message_auth){"none", NULL, NULL};
+    case HEDDLE_BOLT_AUTH_BASIC:
+        return (struct heddle_message_auth){
+            .scheme = "basic", .principal = options->user, .credentials = options->secret};
+    case HEDDLE_BOLT_AUTH_BEARER:
+        return (struct heddle_message_auth){.scheme = "bearer", .credentials = options->secret};
+    default: return (struct heddle_message_auth){.scheme = "none"};
     }
 }
 
@@ -26,25 +26,17 @@ static struct heddle_message_auth auth_of(const struct heddle_bolt_options *opti
 static int login_write(struct heddle_bolt_connection *connection, const struct heddle_handshake *handshake,
                        bool ask_route, struct heddle_error *error)
 {
-    char product[64];
-    char platform[200] = "";
     char address[HEDDLE_URI_ADDRESS_MAX];
-    struct utsname machine;
+    struct heddle_bolt_agent agent;
     struct heddle_bolt_request *own = connection->own;
     const struct heddle_message_auth auth = auth_of(&connection->options);
-    snprintf(product, sizeof product, "heddle/%s", heddle_version());
-    if (uname(&machine) == 0) {
-        snprintf(platform, sizeof platform, "%s %s; %s", machine.sysname, machine.release, machine.machine);
-    }
     const struct heddle_message_routing routing = {heddle_uri_address(&connection->uri, address),
                                                    connection->uri.query};
-    const struct heddle_message_hello hello = {.user_agent = connection->options.user_agent,
-                                               .product = product,
-                                               .platform = platform[0] != '\0' ? platform : NULL,
-                                               .language = "C/17",
-                                               .quiet = true,
-                                               .routing = connection->uri.routing ? &routing : NULL,
-                                               .auth = auth};
+    struct heddle_message_hello hello = {.user_agent = connection->options.user_agent,
+                                         .filter = {.minimum_severity = "OFF"},
+                                         .routing = connection->uri.routing ? &routing : NULL,
+                                         .auth = auth};
+    heddle_bolt_agent_fill(&agent, &hello);
     heddle_bolt_request_clear(own, heddle_bolt_connection_dialect(connection));
     heddle_buffer_append(&own->buffer, handshake->reply, handshake->reply_length);
     heddle_message_hello(&own->pack, connection->version, &hello);
@@ -52,7 +44,8 @@ static int login_write(struct heddle_bolt_connection *connection, const struct h
         heddle_message_logon(&own->pack, &auth);
     }
     if (ask_route) {
-        heddle_message_route(&own->pack, connection->version, &routing, connection->options.database);
+        const struct heddle_message_route route = {.database = connection->options.database};
+        heddle_message_route(&own->pack, connection->version, &routing, &route);
     }
     return heddle_buffer_check(&own->buffer, error);
 }
@@ -157,18 +150,8 @@ static int route_read(struct heddle_bolt_connection *connection, struct heddle_a
 static int login_with(struct heddle_bolt_connection *connection, bool ask_route, struct heddle_arena *arena,
                       bool *elsewhere_out, struct heddle_error *error)
 {
-    uint8_t offer[HEDDLE_HANDSHAKE_OFFER_SIZE];
-    struct heddle_handshake handshake = {0};
-    heddle_handshake_offer(offer);
-    HEDDLE_TRY(heddle_bolt_stream_send(&connection->stream, offer, sizeof offer, error));
-    const int shaken = heddle_bolt_stream_handshake(&connection->stream, &handshake, error);
-    if (shaken == HEDDLE_NETWORK) {
-        return heddle_error_prefix(error, "%s gave no Bolt answer; is this its Bolt port (usually 7687)?",
-                                   connection->address);
-    }
-    if (shaken != HEDDLE_OK) {
-        return heddle_error_prefix(error, "%s", connection->address);
-    }
+    struct heddle_handshake handshake;
+    HEDDLE_TRY(heddle_bolt_shake_hands(&connection->stream, connection->address, &handshake, error));
     connection->version = handshake.version;
     connection->utc = heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_UTC);
     ask_route = ask_route && heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_ROUTE);

@@ -51,6 +51,19 @@ static int patience_ms(const struct heddle_bolt_stream *stream)
     return patience;
 }
 
+/* Waits as long as patience allows. */
+static int wait_patiently(struct heddle_bolt_stream *stream, bool to_send, struct heddle_error *error)
+{
+    const int patience = patience_ms(stream);
+    const uint64_t start = heddle_clock_ns();
+    const int status = heddle_wire_wait(stream->wire, to_send, patience, error);
+    if (status != HEDDLE_OK && patience >= 0 &&
+        heddle_clock_ns() - start >= (uint64_t)patience * NANOSECONDS_A_MILLISECOND) {
+        stream->silences++;
+    }
+    return status;
+}
+
 /* Takes what is there, without waiting. */
 static int take_in(struct heddle_bolt_stream *stream, size_t *received_out, struct heddle_error *error)
 {
@@ -85,7 +98,7 @@ int heddle_bolt_stream_send(struct heddle_bolt_stream *stream, const uint8_t *by
         if (sent == 0) {
             /* The server may be waiting for us to read before it reads on. */
             size_t received = 0;
-            HEDDLE_TRY(heddle_wire_wait(stream->wire, true, patience_ms(stream), error));
+            HEDDLE_TRY(wait_patiently(stream, true, error));
             HEDDLE_TRY(take_in(stream, &received, error));
         }
     }
@@ -105,7 +118,7 @@ static int fill(struct heddle_bolt_stream *stream, struct heddle_error *error)
         if (received > 0) {
             return HEDDLE_OK;
         }
-        HEDDLE_TRY(heddle_wire_wait(stream->wire, false, patience_ms(stream), error));
+        HEDDLE_TRY(wait_patiently(stream, false, error));
     }
 }
 

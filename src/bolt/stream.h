@@ -21,6 +21,7 @@ struct heddle_bolt_stream {
     int silence_ms;       /* longest silence while an answer is owed; 0 = no limit */
     uint64_t deadline_ns; /* of the login; 0 = none */
     bool asked;           /* something was sent since the last wait for an answer */
+    uint64_t silences;    /* times that an answer did not come within silence_ms or before the deadline */
     struct heddle_bolt_traffic traffic;
 };
 

@@ -38,7 +38,7 @@ int heddle_tcp_lost(const char *name, const char *why, struct heddle_error *erro
     return HEDDLE_NETWORK;
 }
 
-static void socket_tune(int socket_fd)
+static void socket_tune(int socket_fd, bool keep_alive)
 {
     /* Each of these only makes things better; a system without one still works. */
     const struct {
@@ -47,7 +47,7 @@ static void socket_tune(int socket_fd)
         int value;
     } settings[] = {
         {IPPROTO_TCP, TCP_NODELAY, 1},
-        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, keep_alive},
         {IPPROTO_TCP, TCP_KEEPIDLE, KEEP_ALIVE_IDLE_S},
         {IPPROTO_TCP, TCP_KEEPINTVL, KEEP_ALIVE_INTERVAL_S},
         {IPPROTO_TCP, TCP_KEEPCNT, KEEP_ALIVE_PROBES},
@@ -76,14 +76,14 @@ static int poll_until(int socket_fd, short events, int timeout_ms)
 }
 
 /* Connects to one address: 0, or an errno. */
-static int connect_one(const struct addrinfo *address, int timeout_ms, int *socket_out)
+static int connect_one(const struct addrinfo *address, int timeout_ms, bool keep_alive, int *socket_out)
 {
     const int socket_fd =
         socket(address->ai_family, address->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, address->ai_protocol);
     if (socket_fd < 0) {
         return errno;
     }
-    socket_tune(socket_fd);
+    socket_tune(socket_fd, keep_alive);
     int failure = 0;
     if (connect(socket_fd, address->ai_addr, address->ai_addrlen) != 0) {
         failure = errno;
@@ -116,36 +116,75 @@ static const char *remedy_for(int failure)
     }
 }
 
-int heddle_tcp_connect(const struct heddle_uri *uri, int timeout_ms, int *socket_out,
-                       struct heddle_error *error)
+static int not_found(const char *name, int resolved, struct heddle_error *error)
+{
+    heddle_error_set(error, HEDDLE_NETWORK, "cannot find the host of %s: %s; check the name", name,
+                     gai_strerror(resolved));
+    if (error != NULL && resolved == EAI_AGAIN) {
+        error->action = HEDDLE_ACTION_RETRY;
+    }
+    return HEDDLE_NETWORK;
+}
+
+/* Tries what `host` stands for. *failure = 0 when connected, else the errno of the last try. */
+static int connect_host(const char *host, const struct heddle_uri *uri,
+                        const struct heddle_wire_options *options, int *failure, int *socket_out,
+                        struct heddle_error *error)
 {
     char name[HEDDLE_URI_ADDRESS_MAX];
     char port[8];
-    heddle_uri_address(uri, name);
+    const int timeout_ms =
+        options->connect_timeout_ms > 0 ? options->connect_timeout_ms : HEDDLE_WIRE_CONNECT_TIMEOUT_MS;
     snprintf(port, sizeof port, "%u", uri->port);
     const struct addrinfo hints = {
         .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *addresses = NULL;
-    const int resolved = getaddrinfo(uri->host, port, &hints, &addresses);
+    const int resolved = getaddrinfo(host, port, &hints, &addresses);
     if (resolved != 0) {
-        heddle_error_set(error, HEDDLE_NETWORK, "cannot find the host of %s: %s; check the name", name,
-                         gai_strerror(resolved));
-        if (error != NULL && resolved == EAI_AGAIN) {
-            error->action = HEDDLE_ACTION_RETRY;
-        }
-        return HEDDLE_NETWORK;
+        return not_found(heddle_uri_address(uri, name), resolved, error);
     }
-    int failure = EADDRNOTAVAIL;
-    for (const struct addrinfo *address = addresses; address != NULL && failure != 0;
+    *failure = EADDRNOTAVAIL;
+    for (const struct addrinfo *address = addresses; address != NULL && *failure != 0;
          address = address->ai_next) {
-        failure = connect_one(address, timeout_ms, socket_out);
+        *failure = connect_one(address, timeout_ms, !options->no_keep_alive, socket_out);
     }
     freeaddrinfo(addresses);
+    return HEDDLE_OK;
+}
+
+/* The same with the literal addresses that the caller's own resolver knows. */
+static int connect_looked_up(const struct heddle_uri *uri, const struct heddle_wire_options *options,
+                             int *failure, int *socket_out, struct heddle_error *error)
+{
+    char name[HEDDLE_URI_ADDRESS_MAX];
+    struct heddle_addresses literals = {0};
+    options->lookup(options->lookup_context, uri->host, &literals);
+    int status = heddle_addresses_check(&literals, error);
+    if (status == HEDDLE_OK && literals.count == 0) {
+        status = not_found(heddle_uri_address(uri, name), EAI_NONAME, error);
+    }
+    for (size_t i = 0; i < literals.count && status == HEDDLE_OK && *failure != 0; i++) {
+        status = connect_host(literals.items[i], uri, options, failure, socket_out, error);
+    }
+    heddle_addresses_free(&literals);
+    return status;
+}
+
+int heddle_tcp_connect(const struct heddle_uri *uri, const struct heddle_wire_options *options,
+                       int *socket_out, struct heddle_error *error)
+{
+    char name[HEDDLE_URI_ADDRESS_MAX];
+    int failure = EADDRNOTAVAIL;
+    if (options->lookup != NULL) {
+        HEDDLE_TRY(connect_looked_up(uri, options, &failure, socket_out, error));
+    } else {
+        HEDDLE_TRY(connect_host(uri->host, uri, options, &failure, socket_out, error));
+    }
     if (failure == 0) {
         return HEDDLE_OK;
     }
-    heddle_error_set(error, HEDDLE_NETWORK, "cannot connect to %s: %s; %s", name, strerror(failure),
-                     remedy_for(failure));
+    heddle_error_set(error, HEDDLE_NETWORK, "cannot connect to %s: %s; %s", heddle_uri_address(uri, name),
+                     strerror(failure), remedy_for(failure));
     if (error != NULL) {
         error->action = HEDDLE_ACTION_RETRY;
     }

@@ -8,9 +8,11 @@
 
 #include "net/wire.h"
 
-/* Tries the addresses of uri->host in the resolver's order, `timeout_ms` for each. The socket is non-blocking,
- * without Nagle's delay, with keep-alive. Errors: HEDDLE_NETWORK naming host:port. */
-HEDDLE_MUST_CHECK int heddle_tcp_connect(const struct heddle_uri *uri, int timeout_ms, int *socket_out,
+/* Tries the addresses of uri->host in the resolver's order, options->connect_timeout_ms (or its default) for each. The
+ * socket is non-blocking, without Nagle's delay, with keep-alive unless the options say no. Errors: HEDDLE_NETWORK naming
+ * host:port. */
+HEDDLE_MUST_CHECK int heddle_tcp_connect(const struct heddle_uri *uri,
+                                         const struct heddle_wire_options *options, int *socket_out,
                                          struct heddle_error *error);
 
 /* The three steps of a wire on a bare socket; `name` ("host:port") for messages. */

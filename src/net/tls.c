@@ -284,8 +284,46 @@ static void tls_close(struct heddle_wire *base)
 
 static const struct heddle_wire_class tls_class = {tls_send, tls_receive, tls_wait, tls_close};
 
-static int tls_prepare(struct tls_wire *wire, const struct heddle_uri *uri, const char *ca_file,
-                       struct heddle_error *error)
+/* OpenSSL asks for the key's password; without one it would ask the terminal. */
+static int give_password(char *buffer, int size, int writing, void *password)
+{
+    (void)writing;
+    const char *text = password != NULL ? password : "";
+    const size_t length = strlen(text);
+    if (length > (size_t)size) {
+        return -1;
+    }
+    memcpy(buffer, text, length);
+    return (int)length;
+}
+
+static int identity_set(struct tls_wire *wire, const struct heddle_wire_options *options,
+                        struct heddle_error *error)
+{
+    const char *certificate = options->certificate_file;
+    if (certificate == NULL || certificate[0] == '\0') {
+        return HEDDLE_OK;
+    }
+    const char *key = options->key_file != NULL ? options->key_file : certificate;
+    SSL_CTX_set_default_passwd_cb(wire->context, give_password);
+    SSL_CTX_set_default_passwd_cb_userdata(wire->context, (void *)(uintptr_t)options->key_password);
+    int status = HEDDLE_OK;
+    if (SSL_CTX_use_certificate_chain_file(wire->context, certificate) != 1) {
+        status = heddle_error_set(error, HEDDLE_INVALID, "cannot read the client certificate from %s: %s",
+                                  certificate, openssl_reason());
+    } else if (SSL_CTX_use_PrivateKey_file(wire->context, key, SSL_FILETYPE_PEM) != 1) {
+        status =
+            heddle_error_set(error, HEDDLE_INVALID,
+                             "cannot read the client certificate's key from %s: %s; is its password right?",
+                             key, openssl_reason());
+    }
+    SSL_CTX_set_default_passwd_cb_userdata(wire->context, NULL);
+    ERR_clear_error();
+    return status;
+}
+
+static int tls_prepare(struct tls_wire *wire, const struct heddle_uri *uri,
+                       const struct heddle_wire_options *options, struct heddle_error *error)
 {
     wire->context = SSL_CTX_new(TLS_client_method());
     if (wire->context == NULL || SSL_CTX_set_min_proto_version(wire->context, TLS1_2_VERSION) != 1) {
@@ -293,6 +331,7 @@ static int tls_prepare(struct tls_wire *wire, const struct heddle_uri *uri, cons
     }
     /* A write is repeated from wherever the caller keeps the bytes, and may take only a part of them. */
     SSL_CTX_set_mode(wire->context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    HEDDLE_TRY(identity_set(wire, options, error));
     wire->ssl = SSL_new(wire->context);
     if (wire->ssl == NULL || bio_attach(wire) != 0) {
         return heddle_error_out_of_memory(error);
@@ -301,11 +340,11 @@ static int tls_prepare(struct tls_wire *wire, const struct heddle_uri *uri, cons
     if (!is_literal(uri->host) && SSL_set_tlsext_host_name(wire->ssl, uri->host) != 1) {
         return heddle_error_out_of_memory(error);
     }
-    return verification_set(wire, uri, ca_file, error);
+    return verification_set(wire, uri, options->ca_file, error);
 }
 
-int heddle_tls_connect(int socket, const struct heddle_uri *uri, const char *ca_file, int timeout_ms,
-                       struct heddle_wire **wire_out, struct heddle_error *error)
+int heddle_tls_connect(int socket, const struct heddle_uri *uri, const struct heddle_wire_options *options,
+                       int timeout_ms, struct heddle_wire **wire_out, struct heddle_error *error)
 {
     struct tls_wire *wire = heddle_calloc(1, sizeof *wire);
     if (wire == NULL) {
@@ -316,7 +355,7 @@ int heddle_tls_connect(int socket, const struct heddle_uri *uri, const char *ca_
     wire->receive_needs = POLLIN;
     wire->send_needs = POLLOUT;
     heddle_uri_address(uri, wire->name);
-    int status = tls_prepare(wire, uri, ca_file, error);
+    int status = tls_prepare(wire, uri, options, error);
     if (status == HEDDLE_OK) {
         status = handshake(wire, timeout_ms, error);
     }

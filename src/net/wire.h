@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "net/addresses.h"
 #include "net/uri.h"
 
 struct heddle_wire;
@@ -40,6 +41,13 @@ struct heddle_wire {
 struct heddle_wire_options {
     int connect_timeout_ms; /* 0 = HEDDLE_WIRE_CONNECT_TIMEOUT_MS; each address of the host gets it */
     const char *ca_file; /* PEM file of the authorities to trust; NULL = SSL_CERT_FILE, then the system's */
+    const char *certificate_file; /* PEM: who we are, and the chain behind it; NULL = nobody */
+    const char *key_file;         /* PEM: its key; NULL = in certificate_file */
+    const char *key_password;     /* NULL = none */
+    bool no_keep_alive;
+    /* In place of the system's resolver: adds the literal addresses of a host. NULL = the system's. */
+    void (*lookup)(void *context, const char *host, struct heddle_addresses *addresses);
+    void *lookup_context;
 };
 
 /* The default of the official drivers. */

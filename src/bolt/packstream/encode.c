@@ -14,6 +14,7 @@ enum {
 };
 
 enum {
+    MARKER_UUID = 0xE0,
     MARKER_NULL = 0xC0,
     MARKER_FLOAT = 0xC1,
     MARKER_FALSE = 0xC2,
@@ -279,6 +280,15 @@ void heddle_pack_struct(struct heddle_pack *pack, uint8_t tag, uint8_t fields)
     if (out != NULL) {
         out[0] = (uint8_t)(0xB0 | (fields & 0x0F));
         out[1] = tag;
+    }
+}
+
+void heddle_pack_uuid(struct heddle_pack *pack, const uint8_t uuid[static 16])
+{
+    uint8_t *out = piece(pack, 17);
+    if (out != NULL) {
+        out[0] = MARKER_UUID;
+        memcpy(out + 1, uuid, 16);
     }
 }
 

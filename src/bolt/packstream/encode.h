@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "bolt/packstream/value.h"
 #include "column/batch.h"
 
 enum {
@@ -35,6 +36,7 @@ enum {
 struct heddle_pack_dialect {
     bool utc;            /* date-times hold UTC seconds (5.0+, or patch_bolt agreed) */
     bool native_vectors; /* Bolt 6.0+: VECTOR structures; else a vector goes as a list of floats */
+    bool uuids;          /* Bolt 6.1+ */
 };
 
 struct heddle_pack {
@@ -62,6 +64,9 @@ void heddle_pack_string(struct heddle_pack *pack, const char *text, size_t lengt
 void heddle_pack_text(struct heddle_pack *pack, const char *text);                  /* up to its NUL */
 void heddle_pack_bytes(struct heddle_pack *pack, const void *bytes, size_t length);
 
+void heddle_pack_uuid(struct heddle_pack *pack,
+                      const uint8_t uuid[static 16]); /* most significant byte first */
+
 /* Headers: the items follow. Counts fit 32 bits; a structure has at most 15 fields. */
 void heddle_pack_list(struct heddle_pack *pack, uint32_t count);
 void heddle_pack_map(struct heddle_pack *pack, uint32_t count);
@@ -83,6 +88,11 @@ void heddle_pack_vector(struct heddle_pack *pack, const float *values, uint32_t 
 /* The two forms by name. vector_native() needs 1 <= count <= HEDDLE_PACK_VECTOR_MAX. */
 void heddle_pack_vector_native(struct heddle_pack *pack, const float *values, uint32_t count);
 void heddle_pack_vector_list(struct heddle_pack *pack, const float *values, uint32_t count);
+
+/* A whole tree. Errors: HEDDLE_INVALID for what only a database can make (nodes, relationships, paths), for a VECTOR or
+ * UUID that the dialect does not have, and for depth beyond what decode.h reads. */
+HEDDLE_MUST_CHECK int heddle_pack_value(struct heddle_pack *pack, const struct heddle_value *value,
+                                        struct heddle_error *error);
 
 /* One cell of a column of any type: NULL as null, DECIMAL as its text, TIME as local time, TIMESTAMP as a zoned
  * date-time with offset 0, DATETIME as a local one, LIST, MAP and VECTOR with their items. */

@@ -40,12 +40,12 @@ static void login_messages_have_the_drivers_bytes(void **state)
 {
     (void)state;
     const struct heddle_message_hello hello = {
-        .user_agent = "x/1", .product = "x/1", .auth = {"none", NULL, NULL}};
+        .user_agent = "x/1", .product = "x/1", .auth = {.scheme = "none"}};
     heddle_message_hello(fresh(), (struct heddle_bolt_version){5, 4}, &hello);
     assert_string_equal(
         hex(), "002ab101a28a757365725f6167656e7483782f318a626f6c745f6167656e74a18770726f6475637483782f31"
                "0000");
-    const struct heddle_message_auth auth = {"basic", "neo4j", "pw"};
+    const struct heddle_message_auth auth = {.scheme = "basic", .principal = "neo4j", .credentials = "pw"};
     heddle_message_logon(fresh(), &auth);
     assert_string_equal(
         hex(), "002fb16aa386736368656d65856261736963897072696e636970616c856e656f346a8b63726564656e7469616c"
@@ -99,11 +99,14 @@ static void route_differs_between_4_3_and_4_4(void **state)
 {
     (void)state;
     const struct heddle_message_routing routing = {"h:7687", ""};
-    heddle_message_route(fresh(), (struct heddle_bolt_version){4, 4}, &routing, "neo4j");
+    heddle_message_route(fresh(), (struct heddle_bolt_version){4, 4}, &routing,
+                         &(struct heddle_message_route){.database = "neo4j"});
     assert_string_equal(hex(), "001db366a1876164647265737386683a3736383790a1826462856e656f346a0000");
-    heddle_message_route(fresh(), (struct heddle_bolt_version){4, 3}, &routing, "neo4j");
+    heddle_message_route(fresh(), (struct heddle_bolt_version){4, 3}, &routing,
+                         &(struct heddle_message_route){.database = "neo4j"});
     assert_string_equal(hex(), "0019b366a1876164647265737386683a3736383790856e656f346a0000");
-    heddle_message_route(fresh(), (struct heddle_bolt_version){4, 3}, &routing, NULL);
+    heddle_message_route(fresh(), (struct heddle_bolt_version){4, 3}, &routing,
+                         &(struct heddle_message_route){.database = NULL});
     assert_string_equal(hex(), "0014b366a1876164647265737386683a3736383790c00000");
 }
 
@@ -113,9 +116,9 @@ static void hello_holds_what_each_version_knows_and_nothing_else(void **state)
     static const struct heddle_message_routing routing = {"h:7687", "policy=eu&b="};
     const struct heddle_message_hello hello = {.user_agent = "x/1",
                                                .product = "x/1",
-                                               .quiet = true,
+                                               .filter = {.minimum_severity = "OFF"},
                                                .routing = &routing,
-                                               .auth = {"basic", "neo4j", "pw"}};
+                                               .auth = {.scheme = "basic", .principal = "neo4j", .credentials = "pw"}};
     const struct {
         struct heddle_bolt_version version;
         bool credentials;

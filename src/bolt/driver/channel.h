@@ -1,0 +1,147 @@
+/* channel.h: one connection of the driver: messages out, answers to whoever waits for them. For this folder only.
+ *
+ * Messages are written with channel->pack and announced by expect(), which says who takes the answer; flush() sends all of
+ * them in one write; read() takes one message in and hands it to the oldest expectation. So whatever is pipelined is
+ * answered in order, and records of one query can be read while another one's answer is waited for.
+ *
+ * After a FAILURE the server ignores everything until RESET: `needs_reset` says so, reset() mends it. After
+ * HEDDLE_NETWORK or HEDDLE_PROTOCOL the channel is `broken` for good.
+ *
+ * Threads: one channel, one thread at a time.
+ */
+#ifndef HEDDLE_BOLT_DRIVER_CHANNEL_H
+#define HEDDLE_BOLT_DRIVER_CHANNEL_H
+
+#include <stdatomic.h>
+
+#include "bolt/driver/login.h"
+#include "bolt/driver/refusal.h"
+#include "bolt/messages.h"
+#include "bolt/stream.h"
+
+/* LOGOFF, LOGON, TELEMETRY, BEGIN, RUN, PULL and what a few open cursors still wait for. */
+enum { HEDDLE_CHANNEL_QUEUE_MAX = 32 };
+
+enum heddle_channel_request {
+    HEDDLE_CHANNEL_HELLO,
+    HEDDLE_CHANNEL_LOGON,
+    HEDDLE_CHANNEL_LOGOFF,
+    HEDDLE_CHANNEL_RESET,
+    HEDDLE_CHANNEL_TELEMETRY,
+    HEDDLE_CHANNEL_ROUTE,
+    HEDDLE_CHANNEL_BEGIN,
+    HEDDLE_CHANNEL_RUN,
+    HEDDLE_CHANNEL_PULL, /* DISCARD too */
+    HEDDLE_CHANNEL_COMMIT,
+    HEDDLE_CHANNEL_ROLLBACK,
+};
+
+/* Takes answers. Its owner embeds it; a function that is NULL is not called. */
+struct heddle_channel_taker {
+    int (*success)(struct heddle_channel_taker *taker, enum heddle_channel_request request,
+                   struct heddle_unpack *map, struct heddle_error *error);
+    int (*record)(struct heddle_channel_taker *taker, const uint8_t *bytes, size_t length,
+                  struct heddle_error *error);
+    /* No answer will come: the request, or one before it, failed, or the connection was lost. */
+    void (*lost)(struct heddle_channel_taker *taker, enum heddle_channel_request request);
+};
+
+struct heddle_channel_expectation {
+    enum heddle_channel_request request;
+    struct heddle_channel_taker *taker; /* NULL = nobody cares */
+};
+
+struct heddle_channel {
+    struct heddle_bolt_stream stream;
+    char address[HEDDLE_URI_ADDRESS_MAX];
+    struct heddle_bolt_version version;
+    bool utc;
+    bool telemetry; /* the server wants to know */
+    bool server_side_routing;
+    int read_timeout_ms;
+    char server_agent[64];
+    char connection_id[64];
+    struct heddle_login *login; /* who is logged in, or will be when what is written has been sent */
+    uint64_t born_ns;
+    uint64_t idle_since_ns;
+    struct heddle_buffer outbox;
+    struct heddle_pack pack;
+    bool holds_secret; /* of the outbox: to be wiped once it is sent */
+    struct heddle_channel_expectation queue[HEDDLE_CHANNEL_QUEUE_MAX];
+    unsigned queue_length;
+    uint64_t asked;    /* expectations so far */
+    uint64_t answered; /* of them */
+    bool needs_reset;
+    bool broken;
+    bool stale;                     /* not to be used for anything new */
+    bool timed_out;                 /* broken because the server was silent for too long */
+    struct heddle_refusal *refusal; /* the last FAILURE; taken by whoever reports it */
+    /* The pool's. */
+    bool in_use;
+    bool used; /* it has been in the pool before */
+    struct heddle_channel *next;
+};
+
+struct heddle_channel_options {
+    const struct heddle_uri *uri;                 /* whom to dial */
+    const struct heddle_message_routing *routing; /* of HELLO; NULL = a direct connection */
+    const char *user_agent;
+    struct heddle_message_filter filter;
+    struct heddle_wire_options wire;
+    int read_timeout_ms;  /* 0 = the server's hint */
+    uint64_t deadline_ns; /* for everything; 0 = none */
+    const struct heddle_auth *auth;
+};
+
+/* Connects and logs in. Errors: HEDDLE_NETWORK, HEDDLE_PROTOCOL, HEDDLE_DATABASE (refused). */
+HEDDLE_MUST_CHECK int heddle_channel_open(const struct heddle_channel_options *options,
+                                          struct heddle_channel **channel_out, struct heddle_error *error);
+
+/* GOODBYE where the wire takes it at once, then the end. NULL is a no-op. */
+void heddle_channel_close(struct heddle_channel *channel);
+
+/* Announces the message just written. HEDDLE_INTERNAL when too many are out. */
+HEDDLE_MUST_CHECK int heddle_channel_expect(struct heddle_channel *channel,
+                                            enum heddle_channel_request request,
+                                            struct heddle_channel_taker *taker, struct heddle_error *error);
+
+/* Forgets everything that was written and not sent, with its expectations. */
+struct heddle_channel_mark {
+    size_t bytes;
+    unsigned queue_length;
+    uint64_t asked;
+};
+struct heddle_channel_mark heddle_channel_mark(const struct heddle_channel *channel);
+void heddle_channel_rewind(struct heddle_channel *channel, struct heddle_channel_mark mark);
+
+/* Sends what was written. */
+HEDDLE_MUST_CHECK int heddle_channel_flush(struct heddle_channel *channel, struct heddle_error *error);
+
+/* Reads one message. HEDDLE_DATABASE for a FAILURE, or where an IGNORED told of one nobody has read. */
+HEDDLE_MUST_CHECK int heddle_channel_read(struct heddle_channel *channel, struct heddle_error *error);
+
+/* Flushes, and reads until expectation number `ticket` (channel->asked after its expect()) is answered. On a failure
+ * before it the rest is still read, so that the channel is quiet; the first failure is answered. */
+HEDDLE_MUST_CHECK int heddle_channel_wait(struct heddle_channel *channel, uint64_t ticket,
+                                          struct heddle_error *error);
+
+/* Everything that is out. */
+HEDDLE_MUST_CHECK int heddle_channel_settle(struct heddle_channel *channel, struct heddle_error *error);
+
+/* RESET and its answer: whatever was open is over. The channel is broken where the server does not agree. */
+HEDDLE_MUST_CHECK int heddle_channel_reset(struct heddle_channel *channel, struct heddle_error *error);
+
+/* Writes LOGOFF and LOGON, to be sent with what comes next. Needs Bolt 5.1. */
+HEDDLE_MUST_CHECK int heddle_channel_relogin(struct heddle_channel *channel, const struct heddle_auth *auth,
+                                             struct heddle_error *error);
+
+/* Writes TELEMETRY where the server wants it. */
+HEDDLE_MUST_CHECK int heddle_channel_telemetry(struct heddle_channel *channel, int64_t api,
+                                               struct heddle_error *error);
+
+/* Takes the details of the last FAILURE out of the channel; NULL if there are none. */
+struct heddle_refusal *heddle_channel_take_refusal(struct heddle_channel *channel);
+
+struct heddle_pack_dialect heddle_channel_dialect(const struct heddle_channel *channel);
+
+#endif
