@@ -22,9 +22,9 @@ void heddle_handshake_offer(uint8_t out[static HEDDLE_HANDSHAKE_OFFER_SIZE])
     static const uint8_t offer[HEDDLE_HANDSHAKE_OFFER_SIZE] = {
         0x60, 0x60, 0xB0, 0x17, /* magic */
         0x00, 0x00, 0x01, 0xFF, /* manifest v1 */
-        0x00, 0x02, 0x08, 0x05, /* 5.8, and two minors below */
-        0x00, 0x04, 0x04, 0x05, /* 5.4 to 5.0 */
-        0x00, 0x03, 0x04, 0x04, /* 4.4 to 4.1 */
+        0x00, 0x08, 0x08, 0x05, /* 5.8 to 5.0; a server that would choose 5.5 is refused */
+        0x00, 0x02, 0x04, 0x04, /* 4.4 to 4.2 */
+        0x00, 0x00, 0x01, 0x04, /* 4.1, by itself: servers of that age (4.2 too) know no ranges */
     };
     memcpy(out, offer, sizeof offer);
 }

@@ -1,6 +1,6 @@
 /* handshake.h: agreeing on a version: 20 bytes out, 4 or a manifest back. Pure: bytes in, bytes out.
  *
- *   C: 60 60 B0 17 | manifest v1 | 5.8-5.6 | 5.4-5.0 | 4.4-4.1      5.5 was never released: it is in no range
+ *   C: 60 60 B0 17 | manifest v1 | 5.8-5.0 | 4.4-4.2 | 4.1          5.5 was never released, and is not accepted
  *   S: 00 00 mm MM                                                  chosen, or zeros for none
  *   S: 00 00 01 FF | varint n | n x (00 RR mm MM) | varint capabilities
  *   C: 00 00 mm MM | 00                                             no answer follows: HELLO goes in the same write

@@ -84,7 +84,7 @@ void backend_respond_broken(struct backend *backend, const char *message)
     backend_respond(backend, "BackendError", json_pack("{s:s}", "msg", message));
 }
 
-static void drop_connection_object(struct backend *backend, json_t *request)
+static void completed_keep(struct backend *backend, json_t *request)
 {
     json_decref(backend->completed);
     backend->completed = json_incref(request);
@@ -97,10 +97,11 @@ static void handle(struct backend *backend, json_t *request)
     json_t *data = json_object_get(request, "data");
     const size_t length = name != NULL ? strlen(name) : 0;
     static const char completed[] = "Completed";
+    snprintf(backend->doing, sizeof backend->doing, "%s", name != NULL ? name : "");
     if (name == NULL) {
         backend_respond_broken(backend, "a request without a name");
     } else if (length > sizeof completed && strcmp(name + length - (sizeof completed - 1), completed) == 0) {
-        drop_connection_object(backend, request);
+        completed_keep(backend, request);
     } else if (!driver_request(backend, name, data, &scratch) &&
                !session_request(backend, name, data, &scratch) &&
                !result_request(backend, name, data, &scratch) &&

@@ -41,7 +41,8 @@ struct session {
     int64_t retry_error;            /* of RetryableNegative: the error to hand on; 0 = the suite's own */
     bool frontend_failed;
     bool positive;
-    bool answered; /* RetryablePositive or -Negative came */
+    bool answered;      /* RetryablePositive or -Negative came */
+    char failed_as[64]; /* the name of the error that ended its transaction; "" = none */
 };
 
 struct transaction {
@@ -94,7 +95,8 @@ struct backend {
     struct object *objects; /* its place + 1 is an object's id */
     size_t object_count;
     json_t *completed; /* the answer to a question, once it came */
-    int depth;
+    bool routed;       /* the driver made last is one for neo4j:// */
+    char doing[64];    /* the request that is being served, for the names of errors */
 };
 
 /* Keeps an object; answers its id. */
@@ -107,6 +109,9 @@ void backend_respond(struct backend *backend, const char *name, json_t *data);
 void backend_respond_id(struct backend *backend, const char *name, int64_t id);
 void backend_respond_error(struct backend *backend, const struct heddle_error *error,
                            const struct heddle_failure *failure);
+/* The same with the session that it happened in. */
+void session_respond_error(struct backend *backend, struct session *session,
+                           const struct heddle_error *error);
 void backend_respond_broken(struct backend *backend, const char *message);
 
 /* Serves one request. False at the end of the connection. */

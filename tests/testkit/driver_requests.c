@@ -206,6 +206,7 @@ static void driver_new(struct backend *backend, const json_t *data, struct scrat
     struct driver *driver = calloc(1, sizeof *driver);
     driver->backend = backend;
     options_read(backend, data, &options, driver, scratch);
+    backend->routed = options.uri != NULL && strncmp(options.uri, "neo4j", 5) == 0;
     if (heddle_driver_open(&options, &driver->driver, &error) != HEDDLE_OK) {
         free(driver);
         backend_respond_error(backend, &error, NULL);

@@ -4,8 +4,40 @@
 
 #include "backend.h"
 
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* What HEDDLE_INVALID is called depends on what was asked. */
+static const char *misuse_type(const char *doing)
+{
+    if (begins(doing, "Transaction")) {
+        return "<class 'neo4j.exceptions.TransactionError'>";
+    }
+    if (strcmp(doing, "ResultSingle") == 0) {
+        return "<class 'neo4j.exceptions.ResultNotSingleError'>";
+    }
+    return begins(doing, "Result") ? "<class 'neo4j.exceptions.ResultConsumedError'>"
+                                   : "<class 'neo4j.exceptions.ConfigurationError'>";
+}
+
+/* In a cluster a lost server is one of several: the session has expired. That nobody could be asked is another thing. */
+static const char *network_type(const struct heddle_error *error, const struct backend *backend)
+{
+    const char *doing = backend->doing;
+    const bool commits = strcmp(doing, "TransactionCommit") == 0 || begins(doing, "Retryable") ||
+                         strcmp(doing, "ExecuteQuery") == 0;
+    if (error->action == HEDDLE_ACTION_ASK && commits) {
+        return "<class 'neo4j.exceptions.IncompleteCommit'>";
+    }
+    return backend->routed && !begins(error->message, "no server of the cluster could be asked")
+               ? "<class 'neo4j.exceptions.SessionExpired'>"
+               : "<class 'neo4j.exceptions.ServiceUnavailable'>";
+}
+
 /* The suite knows the error types of the existing drivers only, so ours answer to the names of the Python driver's. */
-static const char *error_type(const struct heddle_error *error)
+static const char *error_type(const struct heddle_error *error, const struct backend *backend)
 {
     static const struct {
         const char *code;
@@ -24,16 +56,15 @@ static const char *error_type(const struct heddle_error *error)
             return codes[i].name;
         }
     }
-    if (strncmp(error->code, "Neo.TransientError.", 19) == 0) {
+    if (strncmp(error->code, "Neo.TransientError.", 19) == 0 ||
+        strcmp(error->code, "Neo.ClientError.Security.AuthorizationExpired") == 0) {
         return "<class 'neo4j.exceptions.TransientError'>";
     }
     switch (error->status) {
     case HEDDLE_DATABASE: return "<class 'neo4j.exceptions.ClientError'>";
     case HEDDLE_PROTOCOL: return "<class 'neo4j._exceptions.BoltProtocolError'>";
-    case HEDDLE_NETWORK:
-        return error->action == HEDDLE_ACTION_ASK ? "<class 'neo4j.exceptions.IncompleteCommit'>"
-                                                  : "<class 'neo4j.exceptions.ServiceUnavailable'>";
-    default: return "<class 'neo4j.exceptions.ClientError'>";
+    case HEDDLE_INVALID: return misuse_type(backend->doing);
+    default: return network_type(error, backend);
     }
 }
 
@@ -65,28 +96,49 @@ static json_t *details_of(const struct heddle_error *error, const struct heddle_
         "rawClassification", text_to_json(failure->raw_classification));
 }
 
+static void error_respond(struct backend *backend, const struct heddle_error *error, json_t *details,
+                          const char *type)
+{
+    struct failure *kept = calloc(1, sizeof *kept);
+    *kept = (struct failure){*error, details};
+    json_t *data = json_deep_copy(kept->details);
+    json_object_set_new(data, "id", json_integer(backend_keep(backend, KIND_ERROR, kept)));
+    json_object_set_new(data, "errorType", json_string(type));
+    json_object_set_new(data, "retryable", json_boolean(error->action == HEDDLE_ACTION_RETRY));
+    backend_respond(backend, "DriverError", data);
+}
+
 void backend_respond_error(struct backend *backend, const struct heddle_error *error,
                            const struct heddle_failure *failure)
 {
-    struct failure *kept = calloc(1, sizeof *kept);
-    if (error->status != HEDDLE_DATABASE) {
-        failure = NULL; /* of an earlier call */
+    failure = error->status == HEDDLE_DATABASE ? failure : NULL; /* else it is an earlier call's */
+    error_respond(backend, error, details_of(error, failure), error_type(error, backend));
+}
+
+void session_respond_error(struct backend *backend, struct session *session, const struct heddle_error *error)
+{
+    const bool alive = session != NULL && session->session != NULL;
+    if (alive && session->failed_as[0] != '\0' && begins(backend->doing, "Result") &&
+        error->status != HEDDLE_INVALID) {
+        /* Not this result's failure, but that of another one in its transaction. */
+        char message[sizeof error->message + 80];
+        snprintf(message, sizeof message, "this result failed with its transaction (%s): %s",
+                 session->failed_as, error->message);
+        error_respond(backend, error,
+                      json_pack("{s:o, s:s}", "msg", text_to_json(message), "code", error->code),
+                      "<class 'neo4j.exceptions.ResultFailedError'>");
+        return;
     }
-    *kept = (struct failure){*error, details_of(error, failure)};
-    json_t *data = json_deep_copy(kept->details);
-    json_object_set_new(data, "id", json_integer(backend_keep(backend, KIND_ERROR, kept)));
-    json_object_set_new(data, "errorType", json_string(error_type(error)));
-    json_object_set_new(data, "retryable", json_boolean(error->action == HEDDLE_ACTION_RETRY));
-    backend_respond(backend, "DriverError", data);
+    if (alive && error->status != HEDDLE_INVALID) {
+        snprintf(session->failed_as, sizeof session->failed_as, "%s", error_type(error, backend));
+    }
+    backend_respond_error(backend, error, alive ? heddle_session_failure(session->session) : NULL);
 }
 
 static void cursor_error(struct backend *backend, const struct result *result,
                          const struct heddle_error *error)
 {
-    const struct session *session = result->session;
-    backend_respond_error(
-        backend, error,
-        session != NULL && session->session != NULL ? heddle_session_failure(session->session) : NULL);
+    session_respond_error(backend, result->session, error);
 }
 
 static void record_respond(struct backend *backend, const struct heddle_record *record)

@@ -74,7 +74,7 @@ static void session_run(struct backend *backend, struct session *session, const 
     (void)entries_from_json(json_object_get(data, "params"), &query.parameters, &query.parameter_count,
                             scratch);
     if (heddle_session_run(session->session, &query, &options, &cursor, &error) != HEDDLE_OK) {
-        backend_respond_error(backend, &error, heddle_session_failure(session->session));
+        session_respond_error(backend, session, &error);
         return;
     }
     cursor_respond(backend, cursor, session, data);
@@ -84,6 +84,7 @@ static int64_t transaction_keep(struct backend *backend, struct heddle_transacti
                                 struct session *session)
 {
     struct transaction *kept = calloc(1, sizeof *kept);
+    session->failed_as[0] = '\0';
     *kept = (struct transaction){transaction, session};
     return backend_keep(backend, KIND_TRANSACTION, kept);
 }
@@ -95,7 +96,7 @@ static void session_begin(struct backend *backend, struct session *session, cons
     struct heddle_transaction *transaction = NULL;
     const struct heddle_transaction_options options = transaction_options_read(data, scratch);
     if (heddle_session_begin(session->session, &options, &transaction, &error) != HEDDLE_OK) {
-        backend_respond_error(backend, &error, heddle_session_failure(session->session));
+        session_respond_error(backend, session, &error);
         return;
     }
     backend_respond_id(backend, "Transaction", transaction_keep(backend, transaction, session));
@@ -149,7 +150,7 @@ static void session_managed(struct backend *backend, struct session *session, co
     } else if (session->frontend_failed) {
         backend_respond(backend, "FrontendError", json_pack("{s:s}", "msg", error.message));
     } else {
-        backend_respond_error(backend, &error, heddle_session_failure(session->session));
+        session_respond_error(backend, session, &error);
     }
 }
 
@@ -183,7 +184,7 @@ static void transaction_run(struct backend *backend, struct transaction *transac
     (void)entries_from_json(json_object_get(data, "params"), &query.parameters, &query.parameter_count,
                             scratch);
     if (heddle_transaction_run(transaction->transaction, &query, &cursor, &error) != HEDDLE_OK) {
-        backend_respond_error(backend, &error, heddle_session_failure(transaction->session->session));
+        session_respond_error(backend, transaction->session, &error);
         return;
     }
     cursor_respond(backend, cursor, transaction->session, data);
@@ -196,7 +197,7 @@ static void transaction_finish(struct backend *backend, struct transaction *tran
 {
     struct heddle_error error = {0};
     if (end(transaction->transaction, &error) != HEDDLE_OK) {
-        backend_respond_error(backend, &error, heddle_session_failure(transaction->session->session));
+        session_respond_error(backend, transaction->session, &error);
         return;
     }
     backend_respond_id(backend, "Transaction", json_integer_value(id));

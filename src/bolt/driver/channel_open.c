@@ -118,6 +118,17 @@ static int filter_check(const struct heddle_channel *channel, const struct heddl
     return HEDDLE_OK;
 }
 
+/* Other products speak a little Bolt too; with them nothing is as this driver expects it. */
+static int product_check(const struct heddle_channel *channel, struct heddle_error *error)
+{
+    static const char product[] = "Neo4j/";
+    if (strncmp(channel->server_agent, product, sizeof product - 1) != 0) {
+        return heddle_error_set(error, HEDDLE_PROTOCOL, "%s is no Neo4j server: it calls itself \"%s\"",
+                                channel->address, channel->server_agent);
+    }
+    return HEDDLE_OK;
+}
+
 static int greet(struct heddle_channel *channel, const struct heddle_channel_options *options,
                  struct heddle_error *error)
 {
@@ -129,7 +140,10 @@ static int greet(struct heddle_channel *channel, const struct heddle_channel_opt
     HEDDLE_TRY(filter_check(channel, &options->filter, error));
     HEDDLE_TRY(login_write(channel, options, &handshake, &taker, error));
     const int status = heddle_channel_settle(channel, error);
-    return status == HEDDLE_DATABASE ? refused(channel, error) : status;
+    if (status == HEDDLE_DATABASE) {
+        return refused(channel, error);
+    }
+    return status == HEDDLE_OK ? product_check(channel, error) : status;
 }
 
 static int milliseconds_left(uint64_t deadline_ns, int most)

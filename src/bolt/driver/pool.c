@@ -201,9 +201,11 @@ static int open_new(struct heddle_pool *pool, const struct heddle_pool_wish *wis
 
 static int no_session_auth(const struct heddle_channel *channel, struct heddle_error *error)
 {
-    return heddle_error_set(error, HEDDLE_INVALID,
-                            "%s speaks Bolt %u.%u, which knows no login of a session's own (5.1 does)",
-                            channel->address, channel->version.major, channel->version.minor);
+    return heddle_error_set(
+        error, HEDDLE_INVALID,
+        "user switching is not supported for Bolt Protocol Version(%u, %u), which %s speaks; it came with "
+        "5.1",
+        channel->version.major, channel->version.minor, channel->address);
 }
 
 /* Makes an idle channel fit for the wish. *usable_out = false: take another one. */

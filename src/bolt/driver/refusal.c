@@ -16,6 +16,8 @@ enum { REFUSAL_ARENA_SIZE = 2048, CAUSES_MAX = 32 };
 static const char unknown_status[] = "50N42";
 static const char unknown_description[] = "error: general processing exception - unexpected error.";
 
+static const char transient[] = "Neo.TransientError.";
+
 static const char *known_classification(const char *raw)
 {
     static const char *const known[] = {"CLIENT_ERROR", "TRANSIENT_ERROR", "DATABASE_ERROR"};
@@ -59,7 +61,6 @@ static int record_complete(struct heddle_arena *arena, const struct heddle_value
 static const char *code_corrected(struct heddle_arena *arena, const char *code)
 {
     static const char *const ended[] = {"Transaction.Terminated", "Transaction.LockClientStopped"};
-    static const char transient[] = "Neo.TransientError.";
     if (strncmp(code, transient, sizeof transient - 1) != 0) {
         return code;
     }
@@ -127,8 +128,12 @@ int heddle_refusal_read(struct heddle_unpack *unpack, struct heddle_refusal **re
     }
     *refusal_out = refusal;
     const struct heddle_failure *failure = &refusal->failure;
-    return heddle_bolt_failure_describe(failure->code, failure->gql_status, failure->message,
-                                        strlen(failure->message), error);
+    heddle_bolt_failure_describe(failure->code, failure->gql_status, failure->message,
+                                 strlen(failure->message), error);
+    if (error != NULL && strncmp(failure->code, transient, sizeof transient - 1) == 0) {
+        error->action = HEDDLE_ACTION_RETRY; /* a transaction has no rows to split */
+    }
+    return HEDDLE_DATABASE;
 }
 
 void heddle_refusal_destroy(struct heddle_refusal *refusal)

@@ -16,7 +16,8 @@ struct heddle_refusal {
 };
 
 /* Reads the one map of a FAILURE, in the shape before or since Bolt 5.7. `error` gets code, message and action by the
- * failure table, where codes that mean "ended on purpose" have lost their TransientError. Answers HEDDLE_DATABASE with
+ * failure table, where codes that mean "ended on purpose" have lost their TransientError, and what is left of it may be retried.
+ * Answers HEDDLE_DATABASE with
  * *refusal_out set, or why it could not be read. */
 HEDDLE_MUST_CHECK int heddle_refusal_read(struct heddle_unpack *unpack, struct heddle_refusal **refusal_out,
                                           struct heddle_error *error);

@@ -80,9 +80,9 @@ static int question_write(struct heddle_channel *channel, const struct heddle_dr
 {
     if (need->impersonated_user != NULL &&
         !heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_IMPERSONATION)) {
-        return heddle_error_set(error, HEDDLE_INVALID,
-                                "%s speaks Bolt %u.%u, which knows no impersonation (4.4 does)",
-                                channel->address, channel->version.major, channel->version.minor);
+        return heddle_error_set(
+            error, HEDDLE_INVALID, "%s speaks Bolt %u.%u, which knows no impersonation (of \"%s\"; 4.4 does)",
+            channel->address, channel->version.major, channel->version.minor, need->impersonated_user);
     }
     if (!heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_ROUTE)) {
         return procedure_write(channel, driver, need, taker, error);

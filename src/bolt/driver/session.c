@@ -144,8 +144,9 @@ static int impersonation_check(const struct heddle_session *session, struct hedd
     if (session->options.impersonated_user != NULL &&
         !heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_IMPERSONATION)) {
         return heddle_error_set(error, HEDDLE_INVALID,
-                                "%s speaks Bolt %u.%u, which knows no impersonation (4.4 does)",
-                                channel->address, channel->version.major, channel->version.minor);
+                                "%s speaks Bolt %u.%u, which knows no impersonation (of \"%s\"; 4.4 does)",
+                                channel->address, channel->version.major, channel->version.minor,
+                                session->options.impersonated_user);
     }
     const struct heddle_notification_filter *filter = &session->options.notifications;
     if ((filter->minimum_severity != NULL || filter->disabled_count > 0 || filter->none_disabled) &&
