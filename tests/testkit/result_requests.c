@@ -148,10 +148,14 @@ static void record_respond(struct backend *backend, const struct heddle_record *
         backend_respond(backend, "Record", json);
         return;
     }
-    const struct heddle_error error = {.status = HEDDLE_INVALID,
-                                       .message =
-                                           "the record holds a value that this machine cannot show: is its "
-                                           "time zone known here?"};
+    struct heddle_error error = {.status = HEDDLE_INVALID,
+                                 .message = "the record holds a value of an unknown type"};
+    for (size_t i = 0; i < record->count; i++) {
+        if (record->values[i].type == HEDDLE_VALUE_DATETIME_ZONE) {
+            snprintf(error.message, sizeof error.message, "this machine does not know the time zone %s",
+                     record->values[i].datetime->zone);
+        }
+    }
     backend_respond_error(backend, &error, NULL);
 }
 

@@ -146,7 +146,7 @@ void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_chan
                strcmp(error->code, "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase") == 0) {
         heddle_driver_forget_writer(driver, database, channel->address);
     }
-    if (driver->options.auth_provider.get != NULL) {
+    if (!channel->session_auth) {
         tell_provider(driver, &channel->login->auth, error);
     }
 }

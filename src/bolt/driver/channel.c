@@ -246,13 +246,14 @@ int heddle_channel_relogin(struct heddle_channel *channel, const struct heddle_a
     return heddle_channel_expect(channel, HEDDLE_CHANNEL_LOGON, NULL, error);
 }
 
-int heddle_channel_telemetry(struct heddle_channel *channel, int64_t api, struct heddle_error *error)
+int heddle_channel_telemetry(struct heddle_channel *channel, int64_t api, struct heddle_channel_taker *taker,
+                             struct heddle_error *error)
 {
     if (!channel->telemetry) {
         return HEDDLE_OK;
     }
     heddle_message_telemetry(&channel->pack, api);
-    return heddle_channel_expect(channel, HEDDLE_CHANNEL_TELEMETRY, NULL, error);
+    return heddle_channel_expect(channel, HEDDLE_CHANNEL_TELEMETRY, taker, error);
 }
 
 struct heddle_refusal *heddle_channel_take_refusal(struct heddle_channel *channel)

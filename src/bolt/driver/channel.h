@@ -78,7 +78,8 @@ struct heddle_channel {
     struct heddle_refusal *refusal; /* the last FAILURE; taken by whoever reports it */
     /* The pool's. */
     bool in_use;
-    bool used; /* it has been in the pool before */
+    bool used;         /* it has been in the pool before */
+    bool session_auth; /* logged in as a session wished: no affair of the provider's */
     struct heddle_channel *next;
 };
 
@@ -137,6 +138,7 @@ HEDDLE_MUST_CHECK int heddle_channel_relogin(struct heddle_channel *channel, con
 
 /* Writes TELEMETRY where the server wants it. */
 HEDDLE_MUST_CHECK int heddle_channel_telemetry(struct heddle_channel *channel, int64_t api,
+                                               struct heddle_channel_taker *taker,
                                                struct heddle_error *error);
 
 /* Takes the details of the last FAILURE out of the channel; NULL if there are none. */

@@ -40,6 +40,8 @@ struct heddle_need {
     const struct heddle_auth *session_auth; /* NULL = the driver's login */
     const char *const *bookmarks;
     size_t bookmark_count;
+    const struct heddle_session
+        *session; /* its bookmarks are collected where routes must be fetched; NULL = those above */
     bool force_relogin;
 };
 
@@ -93,7 +95,7 @@ struct heddle_transaction {
     struct heddle_channel_taker taker;
     struct heddle_session *session;
     enum heddle_transaction_state state;
-    bool begin_unsent;              /* BEGIN stands in the outbox */
+    bool telemetry_told;            /* the server has heard how it was begun */
     struct heddle_bookmarks before; /* bookmarks that it began with */
     char *bookmark;                 /* of COMMIT */
     int64_t last_qid;               /* of the RUN that was answered last */
@@ -189,6 +191,10 @@ HEDDLE_MUST_CHECK int heddle_session_connect(struct heddle_session *session, boo
                                              struct heddle_bookmarks *before, struct heddle_error *error);
 const char *heddle_session_database(const struct heddle_session *session);
 
+/* Adds the session's own bookmarks and its manager's. (session.c) */
+HEDDLE_MUST_CHECK int heddle_session_collect(const struct heddle_session *session,
+                                             struct heddle_bookmarks *set, struct heddle_error *error);
+
 /* The fields of BEGIN, or of an auto-commit RUN. (session.c) */
 HEDDLE_MUST_CHECK int heddle_session_fields(const struct heddle_session *session,
                                             const struct heddle_transaction_options *options,
@@ -201,6 +207,7 @@ enum heddle_telemetry_api {
     HEDDLE_TELEMETRY_EXPLICIT = 1,
     HEDDLE_TELEMETRY_AUTO_COMMIT = 2,
     HEDDLE_TELEMETRY_EXECUTE = 3,
+    HEDDLE_TELEMETRY_TOLD, /* by an earlier attempt */
 };
 
 /* BEGIN; with `lazy` it goes out with what comes next. (transaction.c) */

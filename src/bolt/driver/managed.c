@@ -69,6 +69,9 @@ static int execute(struct heddle_session *session, bool read, heddle_work *work,
     for (;;) {
         *error = (struct heddle_error){0};
         const int status = attempt(session, read, work, context, options, api, lazy, error);
+        if (session->transaction.telemetry_told) {
+            api = HEDDLE_TELEMETRY_TOLD;
+        }
         if (status == HEDDLE_OK || !again(&patience, error)) {
             return status;
         }

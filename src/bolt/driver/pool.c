@@ -250,11 +250,13 @@ int heddle_pool_acquire(struct heddle_pool *pool, const struct heddle_pool_wish 
                 discard(pool, channel);
                 return status;
             }
+            channel->session_auth = wish->session_auth;
             *channel_out = channel;
             return HEDDLE_OK;
         }
         const int status = prepare(pool, wish, channel, &usable, error);
         if (status == HEDDLE_OK && usable) {
+            channel->session_auth = wish->session_auth;
             *channel_out = channel;
             return HEDDLE_OK;
         }

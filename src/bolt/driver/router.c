@@ -230,8 +230,8 @@ static int ask_all(struct asking *asking)
 }
 
 /* Fetches and stores; *name_out (to be freed) = the database that the table is for. */
-static int refresh(struct heddle_driver *driver, const struct heddle_need *need, char **name_out,
-                   struct heddle_error *error)
+static int fetch_and_store(struct heddle_driver *driver, const struct heddle_need *need, char **name_out,
+                           struct heddle_error *error)
 {
     struct heddle_routing_table table = {0};
     struct heddle_error own = {0};
@@ -249,6 +249,24 @@ static int refresh(struct heddle_driver *driver, const struct heddle_need *need,
         status = table_store(driver, &table, error);
     }
     heddle_routing_table_free(&table);
+    return status;
+}
+
+/* The same with the bookmarks of the session that needs it: its supplier is only asked where they are wanted. */
+static int refresh(struct heddle_driver *driver, const struct heddle_need *need, char **name_out,
+                   struct heddle_error *error)
+{
+    struct heddle_need complete = *need;
+    struct heddle_bookmarks set = {0};
+    int status = need->session != NULL ? heddle_session_collect(need->session, &set, error) : HEDDLE_OK;
+    if (need->session != NULL) {
+        complete.bookmarks = (const char *const *)set.items;
+        complete.bookmark_count = set.count;
+    }
+    if (status == HEDDLE_OK) {
+        status = fetch_and_store(driver, &complete, name_out, error);
+    }
+    heddle_bookmarks_clear(&set);
     return status;
 }
 

@@ -159,28 +159,35 @@ static int impersonation_check(const struct heddle_session *session, struct hedd
     return HEDDLE_OK;
 }
 
+int heddle_session_collect(const struct heddle_session *session, struct heddle_bookmarks *set,
+                           struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_bookmarks_add_all(set, (const char *const *)session->bookmarks.items,
+                                        session->bookmarks.count, error));
+    return heddle_bookmark_manager_collect(session->options.bookmark_manager, set, error);
+}
+
 int heddle_session_connect(struct heddle_session *session, bool read, struct heddle_bookmarks *before,
                            struct heddle_error *error)
 {
     char *home = NULL;
     heddle_refusal_destroy(session->refusal);
     session->refusal = NULL;
-    HEDDLE_TRY(heddle_bookmarks_add_all(before, (const char *const *)session->bookmarks.items,
-                                        session->bookmarks.count, error));
-    HEDDLE_TRY(heddle_bookmark_manager_collect(session->options.bookmark_manager, before, error));
     const struct heddle_need need = {.read = read,
                                      .database = heddle_session_database(session),
                                      .impersonated_user = session->options.impersonated_user,
                                      .session_auth = session->options.auth,
-                                     .bookmarks = (const char *const *)before->items,
-                                     .bookmark_count = before->count};
+                                     .session = session};
     HEDDLE_TRY(heddle_driver_acquire(session->driver, &need, &session->channel, &home, error));
     session->reads = read;
     if (home != NULL) {
         free(session->home);
         session->home = home;
     }
-    const int status = impersonation_check(session, error);
+    int status = impersonation_check(session, error);
+    if (status == HEDDLE_OK) {
+        status = heddle_session_collect(session, before, error);
+    }
     if (status != HEDDLE_OK) {
         heddle_session_release(session);
     }
@@ -243,7 +250,7 @@ static int auto_commit(struct heddle_session *session, const struct heddle_query
     struct heddle_cursor *cursor = NULL;
     HEDDLE_TRY(heddle_session_fields(session, options, before, &fields, error));
     if (!session->driver->options.no_telemetry) {
-        HEDDLE_TRY(heddle_channel_telemetry(session->channel, HEDDLE_TELEMETRY_AUTO_COMMIT, error));
+        HEDDLE_TRY(heddle_channel_telemetry(session->channel, HEDDLE_TELEMETRY_AUTO_COMMIT, NULL, error));
     }
     HEDDLE_TRY(heddle_cursor_start(session, query, &fields, &cursor, error));
     cursor->before = *before;

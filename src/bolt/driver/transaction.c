@@ -12,13 +12,14 @@ static int transaction_success(struct heddle_channel_taker *taker, enum heddle_c
     struct heddle_arena *arena = NULL;
     struct heddle_value map;
     enum { ARENA_SIZE = 1024 };
-    if (request != HEDDLE_CHANNEL_COMMIT && request != HEDDLE_CHANNEL_BEGIN) {
+    transaction->telemetry_told = transaction->telemetry_told || request == HEDDLE_CHANNEL_TELEMETRY;
+    if (request != HEDDLE_CHANNEL_COMMIT) {
         return HEDDLE_OK;
     }
     HEDDLE_TRY(heddle_arena_create(ARENA_SIZE, &arena, error));
     int status = heddle_unpack_value(unpack, arena, &map, error);
     const char *bookmark = status == HEDDLE_OK ? heddle_value_map_text(&map, "bookmark", NULL) : NULL;
-    if (bookmark != NULL && request == HEDDLE_CHANNEL_COMMIT) {
+    if (bookmark != NULL) {
         free(transaction->bookmark);
         transaction->bookmark = heddle_strdup(bookmark);
         status = transaction->bookmark != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
@@ -33,8 +34,8 @@ static int begin_write(struct heddle_session *session, const struct heddle_trans
     struct heddle_message_transaction fields;
     struct heddle_channel *channel = session->channel;
     HEDDLE_TRY(heddle_session_fields(session, options, &session->transaction.before, &fields, error));
-    if (!session->driver->options.no_telemetry) {
-        HEDDLE_TRY(heddle_channel_telemetry(channel, api, error));
+    if (!session->driver->options.no_telemetry && api != HEDDLE_TELEMETRY_TOLD) {
+        HEDDLE_TRY(heddle_channel_telemetry(channel, api, &session->transaction.taker, error));
     }
     heddle_message_begin(&channel->pack, &fields);
     HEDDLE_TRY(heddle_channel_expect(channel, HEDDLE_CHANNEL_BEGIN, &session->transaction.taker, error));
@@ -83,7 +84,6 @@ int heddle_transaction_begin(struct heddle_session *session, bool read,
         return status;
     }
     transaction->state = HEDDLE_TRANSACTION_OPEN;
-    transaction->begin_unsent = lazy;
     transaction->last_qid = -1;
     return HEDDLE_OK;
 }
@@ -125,7 +125,6 @@ int heddle_transaction_run(struct heddle_transaction *transaction, const struct 
         heddle_cursor_destroy(cursor);
         return status;
     }
-    transaction->begin_unsent = false;
     *cursor_out = cursor;
     return HEDDLE_OK;
 }

@@ -114,11 +114,12 @@ static void hello_holds_what_each_version_knows_and_nothing_else(void **state)
 {
     (void)state;
     static const struct heddle_message_routing routing = {"h:7687", "policy=eu&b="};
-    const struct heddle_message_hello hello = {.user_agent = "x/1",
-                                               .product = "x/1",
-                                               .filter = {.minimum_severity = "OFF"},
-                                               .routing = &routing,
-                                               .auth = {.scheme = "basic", .principal = "neo4j", .credentials = "pw"}};
+    const struct heddle_message_hello hello = {
+        .user_agent = "x/1",
+        .product = "x/1",
+        .filter = {.minimum_severity = "OFF"},
+        .routing = &routing,
+        .auth = {.scheme = "basic", .principal = "neo4j", .credentials = "pw"}};
     const struct {
         struct heddle_bolt_version version;
         bool credentials;
