@@ -500,6 +500,11 @@ HEDDLE_API HEDDLE_MUST_CHECK int heddle_neo4j_open(const char *uri, const char *
                                                    const char *database, struct heddle_neo4j **neo4j_out,
                                                    struct heddle_error *error);
 
+/* The same with the file of authorities to trust (PEM) in place of SSL_CERT_FILE and the system's; NULL = those. */
+HEDDLE_API HEDDLE_MUST_CHECK int
+heddle_neo4j_open_trusting(const char *uri, const char *user, const char *password, const char *database,
+                           const char *ca_file, struct heddle_neo4j **neo4j_out, struct heddle_error *error);
+
 /* Run one statement. `parameters` is the text of a JSON object ("{\"name\": \"example\"}"), or NULL.
  * JSON integers must fit 64 bits; arrays become lists, objects maps.
  *

@@ -75,8 +75,8 @@ static void value_write(struct heddle_pack *pack, const struct heddle_value *val
 
 static uint32_t auth_entries(const struct heddle_message_auth *auth)
 {
-    return 1U + (auth->principal != NULL) + (auth->credentials != NULL) + (auth->realm != NULL) +
-           (auth->parameters != NULL);
+    return 1U + (auth->principal != NULL) + is_given(auth->credentials) + is_given(auth->realm) +
+           (auth->parameters != NULL && auth->parameters->count > 0);
 }
 
 static void auth_write(struct heddle_pack *pack, const struct heddle_message_auth *auth)
@@ -85,13 +85,13 @@ static void auth_write(struct heddle_pack *pack, const struct heddle_message_aut
     if (auth->principal != NULL) {
         text_pair(pack, "principal", auth->principal);
     }
-    if (auth->credentials != NULL) {
+    if (is_given(auth->credentials)) {
         text_pair(pack, "credentials", auth->credentials);
     }
-    if (auth->realm != NULL) {
+    if (is_given(auth->realm)) {
         text_pair(pack, "realm", auth->realm);
     }
-    if (auth->parameters != NULL) {
+    if (auth->parameters != NULL && auth->parameters->count > 0) {
         heddle_pack_text(pack, "parameters");
         const struct heddle_value map = heddle_map(auth->parameters->entries, auth->parameters->count);
         value_write(pack, &map);

@@ -44,9 +44,9 @@ bool heddle_bolt_has(struct heddle_bolt_version version, enum heddle_bolt_featur
 struct heddle_message_auth {
     const char *scheme;
     const char *principal;                     /* NULL = left out */
-    const char *credentials;                   /* NULL = left out */
-    const char *realm;                         /* NULL = left out */
-    const struct heddle_value_map *parameters; /* NULL = left out */
+    const char *credentials;                   /* NULL, "" = left out */
+    const char *realm;                         /* NULL, "" = left out */
+    const struct heddle_value_map *parameters; /* NULL, empty = left out */
 };
 
 /* Which notifications the server shall make. {0} = what it likes. */

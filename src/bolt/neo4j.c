@@ -27,6 +27,13 @@ static bool is_given(const char *text)
 int heddle_neo4j_open(const char *uri, const char *user, const char *password, const char *database,
                       struct heddle_neo4j **neo4j_out, struct heddle_error *error)
 {
+    return heddle_neo4j_open_trusting(uri, user, password, database, NULL, neo4j_out, error);
+}
+
+int heddle_neo4j_open_trusting(const char *uri, const char *user, const char *password, const char *database,
+                               const char *ca_file, struct heddle_neo4j **neo4j_out,
+                               struct heddle_error *error)
+{
     enum heddle_bolt_auth auth = HEDDLE_BOLT_AUTH_NONE;
     if (is_given(user)) {
         auth = HEDDLE_BOLT_AUTH_BASIC;
@@ -34,7 +41,7 @@ int heddle_neo4j_open(const char *uri, const char *user, const char *password, c
         auth = HEDDLE_BOLT_AUTH_BEARER;
     }
     const struct heddle_bolt_options options = {
-        .uri = uri, .auth = auth, .user = user, .secret = password, .database = database};
+        .uri = uri, .auth = auth, .user = user, .secret = password, .database = database, .ca_file = ca_file};
     struct heddle_neo4j *neo4j = heddle_calloc(1, sizeof *neo4j);
     if (neo4j == NULL) {
         return heddle_error_out_of_memory(error);

@@ -165,11 +165,6 @@ int heddle_command_cypher(struct heddle_cli *cli)
     if (to == NULL) {
         return heddle_cli_usage(cli, "no database given: use --to URI, --env-file FILE, or set NEO4J_URI");
     }
-    /* The easy API looks for authorities where everybody does; this is one of the places. */
-    const char *ca_file = cli->options.values[HEDDLE_OPTION_CA_FILE].text;
-    if (ca_file != NULL && ca_file[0] != '\0' && setenv("SSL_CERT_FILE", ca_file, 1) != 0) {
-        return HEDDLE_EXIT_INTERNAL;
-    }
     char *parameters = parameters_text(cli);
     if (parameters == NULL) {
         return HEDDLE_EXIT_USAGE;
@@ -180,10 +175,10 @@ int heddle_command_cypher(struct heddle_cli *cli)
     int status = heddle_options_password(&cli->options, &password, &error);
     if (status == HEDDLE_OK) {
         const char *token = heddle_options_bearer_token(&cli->options);
-        status =
-            heddle_neo4j_open(to, token != NULL ? NULL : cli->options.values[HEDDLE_OPTION_USERNAME].text,
-                              token != NULL ? token : password,
-                              cli->options.values[HEDDLE_OPTION_DATABASE].text, &neo4j, &error);
+        status = heddle_neo4j_open_trusting(
+            to, token != NULL ? NULL : cli->options.values[HEDDLE_OPTION_USERNAME].text,
+            token != NULL ? token : password, cli->options.values[HEDDLE_OPTION_DATABASE].text,
+            cli->options.values[HEDDLE_OPTION_CA_FILE].text, &neo4j, &error);
     }
     if (status == HEDDLE_OK) {
         status = run_query(cli, neo4j, parameters, &error);

@@ -38,7 +38,8 @@ void scratch_free(struct scratch *scratch);
 
 struct session {
     struct heddle_session *session; /* NULL = closed */
-    int64_t retry_error;            /* of RetryableNegative: the error to hand on; 0 = the suite's own */
+    const struct driver *driver;
+    int64_t retry_error; /* of RetryableNegative: the error to hand on; 0 = the suite's own */
     bool frontend_failed;
     bool positive;
     bool answered;      /* RetryablePositive or -Negative came */
@@ -126,6 +127,9 @@ bool driver_request(struct backend *backend, const char *name, json_t *data, str
 bool session_request(struct backend *backend, const char *name, json_t *data, struct scratch *scratch);
 bool result_request(struct backend *backend, const char *name, json_t *data, struct scratch *scratch);
 bool manager_request(struct backend *backend, const char *name, json_t *data, struct scratch *scratch);
+
+/* Closes the sessions of a driver that is about to go: the public API wants it so. */
+void sessions_close(struct backend *backend, const struct driver *driver);
 
 /* Frees an object of any kind. */
 void object_free(struct object object);

@@ -434,6 +434,7 @@ bool driver_request(struct backend *backend, const char *name, json_t *data, str
     }
     if (strcmp(name, "DriverClose") == 0) {
         const int64_t number = json_integer_value(id);
+        sessions_close(backend, driver);
         object_free((struct object){KIND_DRIVER, driver});
         backend_forget(backend, id);
         backend_respond_id(backend, "Driver", number);

@@ -33,6 +33,8 @@ void auth_read(const json_t *token, struct heddle_auth *auth_out, struct scratch
                 entry->value = heddle_string(json_string_value(value));
             } else if (json_is_integer(value)) {
                 entry->value = heddle_integer(json_integer_value(value));
+            } else if (json_is_real(value)) {
+                entry->value = heddle_float(json_real_value(value));
             } else if (json_is_boolean(value)) {
                 entry->value = heddle_boolean(json_is_true(value));
             } else {

@@ -27,12 +27,24 @@ static void session_new(struct backend *backend, const json_t *data, struct scra
         return;
     }
     struct session *session = calloc(1, sizeof *session);
+    session->driver = driver;
     if (heddle_session_open(driver->driver, &options, &session->session, &error) != HEDDLE_OK) {
         free(session);
         backend_respond_error(backend, &error, NULL);
         return;
     }
     backend_respond_id(backend, "Session", backend_keep(backend, KIND_SESSION, session));
+}
+
+void sessions_close(struct backend *backend, const struct driver *driver)
+{
+    for (size_t i = 0; i < backend->object_count; i++) {
+        struct session *session = backend->objects[i].pointer;
+        if (backend->objects[i].kind == KIND_SESSION && session->driver == driver) {
+            heddle_session_close(session->session);
+            session->session = NULL;
+        }
+    }
 }
 
 static void session_close(struct backend *backend, struct session *session, const json_t *id)
@@ -245,8 +257,9 @@ bool session_request(struct backend *backend, const char *name, json_t *data, st
     if (session == NULL) {
         return about_transaction(backend, name, data, scratch);
     }
-    if (session->session == NULL) {
-        backend_respond_broken(backend, "this session is closed");
+    if (session->session == NULL && strcmp(name, "SessionClose") != 0) {
+        const struct heddle_error error = {.status = HEDDLE_INVALID, .message = "this session is closed"};
+        backend_respond_error(backend, &error, NULL);
     } else if (strcmp(name, "SessionClose") == 0) {
         session_close(backend, session, id);
     } else if (strcmp(name, "SessionRun") == 0) {

@@ -59,18 +59,23 @@ int heddle_driver_acquire_at(struct heddle_driver *driver, const char *address,
                              const struct heddle_need *need, uint64_t deadline_ns,
                              struct heddle_channel **channel_out, struct heddle_error *error)
 {
-    struct heddle_login *copy = NULL;
-    struct heddle_pool_wish wish = {.address = address,
-                                    .session_auth = need->session_auth != NULL,
-                                    .force_relogin = need->force_relogin,
-                                    .deadline_ns = deadline_ns,
-                                    .timeout_ms = driver->options.acquire_timeout_ms};
-    HEDDLE_TRY(login_for(driver, need, &copy, &wish.auth, error));
-    const int status = heddle_pool_acquire(&driver->pool, &wish, channel_out, error);
-    if (status == HEDDLE_DATABASE && need->session_auth == NULL) {
-        tell_provider(driver, wish.auth, error);
+    int status = HEDDLE_END;
+    while (status == HEDDLE_END) {
+        struct heddle_login *copy = NULL;
+        bool replaced = false;
+        struct heddle_pool_wish wish = {.address = address,
+                                        .session_auth = need->session_auth != NULL,
+                                        .force_relogin = need->force_relogin,
+                                        .deadline_ns = deadline_ns,
+                                        .replaced = &replaced,
+                                        .timeout_ms = driver->options.acquire_timeout_ms};
+        HEDDLE_TRY(login_for(driver, need, &copy, &wish.auth, error));
+        status = heddle_pool_acquire(&driver->pool, &wish, channel_out, error);
+        if (status == HEDDLE_DATABASE && need->session_auth == NULL) {
+            tell_provider(driver, wish.auth, error);
+        }
+        heddle_login_destroy(copy);
     }
-    heddle_login_destroy(copy);
     return status;
 }
 
@@ -139,7 +144,7 @@ void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_chan
         return;
     }
     if (strcmp(error->code, "Neo.ClientError.Security.AuthorizationExpired") == 0) {
-        heddle_pool_expire(&driver->pool, NULL);
+        heddle_pool_expire(&driver->pool, channel->address);
     } else if (strcmp(error->code, "Neo.TransientError.General.DatabaseUnavailable") == 0) {
         heddle_driver_forget_server(driver, channel->address);
     } else if (strcmp(error->code, "Neo.ClientError.Cluster.NotALeader") == 0 ||

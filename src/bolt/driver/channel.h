@@ -74,6 +74,7 @@ struct heddle_channel {
     bool needs_reset;
     bool broken;
     bool stale;                     /* not to be used for anything new */
+    atomic_bool login_expired;      /* LOGOFF and LOGON before anything new; set by any thread */
     bool timed_out;                 /* broken because the server was silent for too long */
     struct heddle_refusal *refusal; /* the last FAILURE; taken by whoever reports it */
     /* The pool's. */
@@ -89,6 +90,9 @@ struct heddle_channel_options {
     const char *user_agent;
     struct heddle_message_filter filter;
     struct heddle_wire_options wire;
+    heddle_bolt_dial
+        *dial; /* in place of heddle_wire_connect(): tests put their own here; NULL = the real one */
+    void *dial_context;
     int read_timeout_ms;  /* 0 = the server's hint */
     uint64_t deadline_ns; /* for everything; 0 = none */
     const struct heddle_auth *auth;

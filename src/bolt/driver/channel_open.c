@@ -166,7 +166,8 @@ static int channel_connect(struct heddle_channel *channel, const struct heddle_c
     const int left = milliseconds_left(options->deadline_ns, wanted);
     wire_options.connect_timeout_ms = left > 0 ? left : 1;
     HEDDLE_TRY(heddle_login_create(options->auth, &channel->login, error));
-    HEDDLE_TRY(heddle_wire_connect(options->uri, &wire_options, &wire, error));
+    HEDDLE_TRY(options->dial != NULL ? options->dial(options->dial_context, options->uri, &wire, error)
+                                     : heddle_wire_connect(options->uri, &wire_options, &wire, error));
     heddle_bolt_stream_attach(&channel->stream, wire);
     channel->stream.deadline_ns = options->deadline_ns;
     channel->stream.silence_ms = options->read_timeout_ms;

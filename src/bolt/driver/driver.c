@@ -150,6 +150,8 @@ static int open_channel(void *context, const char *address, const struct heddle_
                  .no_keep_alive = options->no_keep_alive,
                  .lookup = options->lookup,
                  .lookup_context = options->lookup_context},
+        .dial = driver->dial,
+        .dial_context = driver->dial_context,
         .read_timeout_ms = (int)(options->read_timeout_ms & INT32_MAX),
         .deadline_ns = deadline_ns,
         .auth = auth};

@@ -28,6 +28,8 @@ struct heddle_driver {
     pthread_mutex_t refresh_lock; /* one fetch of routes at a time */
     pthread_mutex_t table_lock;   /* of `tables`; never held over I/O */
     struct heddle_routing_table *tables;
+    heddle_bolt_dial *dial; /* NULL = the real one; tests put theirs here */
+    void *dial_context;
     char server_address[HEDDLE_URI_ADDRESS_MAX]; /* of heddle_driver_verify() */
     char server_agent[64];
 };

@@ -219,6 +219,9 @@ static int prepare(const struct heddle_pool *pool, const struct heddle_pool_wish
         return no_session_auth(channel, error);
     }
     if (!same && !can) {
+        if (wish->replaced != NULL) {
+            *wish->replaced = true;
+        }
         return HEDDLE_OK;
     }
     if (heddle_clock_ns() - channel->idle_since_ns >= pool->liveness_ns) {
@@ -229,7 +232,8 @@ static int prepare(const struct heddle_pool *pool, const struct heddle_pool_wish
             return HEDDLE_OK;
         }
     }
-    if (!same || wish->force_relogin) {
+    if (!same || wish->force_relogin || channel->login_expired) {
+        channel->login_expired = false;
         HEDDLE_TRY(heddle_channel_relogin(channel, wish->auth, error));
     }
     *usable_out = true;
@@ -268,6 +272,9 @@ int heddle_pool_acquire(struct heddle_pool *pool, const struct heddle_pool_wish 
         if (status != HEDDLE_OK) {
             return status;
         }
+        if (wish->replaced != NULL && *wish->replaced) {
+            return HEDDLE_END;
+        }
     }
 }
 
@@ -294,11 +301,13 @@ void heddle_pool_release(struct heddle_pool *pool, struct heddle_channel *channe
 void heddle_pool_expire(struct heddle_pool *pool, const char *address)
 {
     pthread_mutex_lock(&pool->lock);
-    for (struct heddle_pool_bucket *bucket = pool->buckets; bucket != NULL; bucket = bucket->next) {
-        for (struct heddle_channel *channel = bucket->channels; channel != NULL; channel = channel->next) {
-            if (address == NULL || strcmp(address, bucket->address) == 0) {
-                channel->stale = true;
-            }
+    struct heddle_pool_bucket *bucket = bucket_find(pool, address);
+    for (struct heddle_channel *channel = bucket != NULL ? bucket->channels : NULL; channel != NULL;
+         channel = channel->next) {
+        if (heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_LOGON)) {
+            channel->login_expired = true;
+        } else {
+            channel->stale = true;
         }
     }
     pthread_mutex_unlock(&pool->lock);

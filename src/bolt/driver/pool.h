@@ -42,6 +42,9 @@ struct heddle_pool_wish {
     bool session_auth;  /* `auth` is a session's own: the server must know re-authentication */
     bool force_relogin; /* LOGOFF + LOGON even where the login is the same */
     uint64_t deadline_ns;
+    /* Set, and HEDDLE_END answered, where a channel of another login had to be closed to make room: the login may be out of
+     * date by now, ask again. NULL = no matter. */
+    bool *replaced;
     uint32_t timeout_ms; /* what the deadline came from, for messages */
 };
 
@@ -57,7 +60,8 @@ void heddle_pool_release(struct heddle_pool *pool, struct heddle_channel *channe
 /* Closes the idle ones of an address; those in use are closed when they come back. */
 void heddle_pool_drop(struct heddle_pool *pool, const char *address);
 
-/* No channel of an address (NULL = of any), idle or in use, will be handed out again. */
+/* The server has forgotten the logins of all channels of an address: each logs in again before it does anything new, or is
+ * replaced where its version cannot. */
 void heddle_pool_expire(struct heddle_pool *pool, const char *address);
 
 void heddle_pool_count(struct heddle_pool *pool, const char *address, size_t *in_use_out, size_t *idle_out);
