@@ -216,7 +216,7 @@ HEDDLE_API void heddle_driver_pool(struct heddle_driver *driver, const char *add
                                    size_t *idle_out);
 
 /* neo4j:// only: fetches the routing table of a database (NULL = the home database) again, and answers the one that
- * is kept. `visit` gets each address with its role: 'T' asks for routes, 'R' reads, 'W' writes. */
+ * is kept (nobody where there is none yet). `visit` gets each address with its role: 'T' asks for routes, 'R' reads, 'W' writes. */
 HEDDLE_API HEDDLE_MUST_CHECK int heddle_driver_routing_refresh(struct heddle_driver *driver,
                                                                const char *database,
                                                                const char *const *bookmarks,

@@ -104,7 +104,7 @@ static int acquire_routed(struct heddle_driver *driver, const struct heddle_need
         if (heddle_clock_ns() >= deadline_ns) {
             return status;
         }
-        heddle_driver_forget_server(driver, address);
+        heddle_driver_forget_server(driver, address, true);
     }
     return nobody(need, database, error);
 }
@@ -136,7 +136,7 @@ void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_chan
     error = error != NULL ? error : &own;
     if (error->status == HEDDLE_NETWORK || error->status == HEDDLE_PROTOCOL) {
         if (channel->broken) {
-            heddle_driver_forget_server(driver, channel->address);
+            heddle_driver_forget_server(driver, channel->address, true);
         }
         return;
     }
@@ -146,7 +146,7 @@ void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_chan
     if (strcmp(error->code, "Neo.ClientError.Security.AuthorizationExpired") == 0) {
         heddle_pool_expire(&driver->pool, channel->address);
     } else if (strcmp(error->code, "Neo.TransientError.General.DatabaseUnavailable") == 0) {
-        heddle_driver_forget_server(driver, channel->address);
+        heddle_driver_forget_server(driver, channel->address, false);
     } else if (strcmp(error->code, "Neo.ClientError.Cluster.NotALeader") == 0 ||
                strcmp(error->code, "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase") == 0) {
         heddle_driver_forget_writer(driver, database, channel->address);

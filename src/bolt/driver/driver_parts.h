@@ -64,8 +64,8 @@ uint64_t heddle_driver_deadline(const struct heddle_driver *driver);
 void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_channel *channel,
                                 const char *database, struct heddle_error *error);
 
-/* Takes a server out of all tables, and its idle channels out of the pool. (router.c) */
-void heddle_driver_forget_server(struct heddle_driver *driver, const char *address);
+/* Takes a server out of all tables, and with `dead` its channels out of the pool. (router.c) */
+void heddle_driver_forget_server(struct heddle_driver *driver, const char *address, bool dead);
 void heddle_driver_forget_writer(struct heddle_driver *driver, const char *database, const char *address);
 
 /* Makes sure that there is a routing table for the need, fetching it where it is missing, old or `force`d.

@@ -25,14 +25,16 @@ static struct heddle_routing_table *table_find(const struct heddle_driver *drive
     return table;
 }
 
-void heddle_driver_forget_server(struct heddle_driver *driver, const char *address)
+void heddle_driver_forget_server(struct heddle_driver *driver, const char *address, bool dead)
 {
     pthread_mutex_lock(&driver->table_lock);
     for (struct heddle_routing_table *table = driver->tables; table != NULL; table = table->next) {
         heddle_routing_table_forget(table, address);
     }
     pthread_mutex_unlock(&driver->table_lock);
-    heddle_pool_drop(&driver->pool, address);
+    if (dead) {
+        heddle_pool_drop(&driver->pool, address);
+    }
 }
 
 void heddle_driver_forget_writer(struct heddle_driver *driver, const char *database, const char *address)
@@ -152,7 +154,7 @@ static int ask_each(struct asking *asking, const struct heddle_addresses *router
         } else if (is_final(asking->error)) {
             return status;
         } else {
-            heddle_driver_forget_server(asking->driver, address);
+            heddle_driver_forget_server(asking->driver, address, asking->error->status != HEDDLE_DATABASE);
         }
     }
     return HEDDLE_OK;
@@ -317,15 +319,16 @@ int heddle_driver_routing_visit(struct heddle_driver *driver, const char *databa
                                 void (*visit)(void *context, char role, const char *address), void *context,
                                 int64_t *ttl_s_out, struct heddle_error *error)
 {
-    int status = HEDDLE_OK;
+    if (!driver->uri.routing) {
+        return heddle_error_set(error, HEDDLE_INVALID, "a driver for bolt:// has no routing table");
+    }
+    *ttl_s_out = 0;
     pthread_mutex_lock(&driver->table_lock);
     const struct heddle_routing_table *table = table_find(driver, database);
     if (table == NULL && database == NULL) {
         table = driver->tables; /* the home database's, under its name */
     }
-    if (table == NULL) {
-        status = heddle_error_set(error, HEDDLE_INVALID, "there is no routing table for this database yet");
-    } else {
+    if (table != NULL) {
         const struct heddle_addresses *lists[] = {&table->routers, &table->readers, &table->writers};
         for (size_t role = 0; role < sizeof lists / sizeof lists[0]; role++) {
             for (size_t i = 0; i < lists[role]->count; i++) {
@@ -335,5 +338,5 @@ int heddle_driver_routing_visit(struct heddle_driver *driver, const char *databa
         *ttl_s_out = table->ttl_s;
     }
     pthread_mutex_unlock(&driver->table_lock);
-    return status;
+    return HEDDLE_OK;
 }
