@@ -63,13 +63,13 @@ static int encryption_apply(struct heddle_driver *driver, struct heddle_error *e
 {
     const enum heddle_encryption encryption = driver->options.encryption;
     if (encryption == HEDDLE_ENCRYPTION_BY_SCHEME) {
-        return HEDDLE_OK;
+        return HEDDLE_OK; /* a CA file alone goes with +s: it says whom to trust, not whether */
     }
     if (driver->uri.tls != HEDDLE_URI_TLS_NONE) {
         return heddle_error_set(
             error, HEDDLE_INVALID,
-            "the scheme of the server's address says how to encrypt already: use bolt:// or "
-            "neo4j:// with the option for it");
+            "the scheme of the server's address says already what the options for encryption and trust say: "
+            "use bolt:// or neo4j:// with them");
     }
     driver->uri.tls = encryption == HEDDLE_ENCRYPTION_VERIFIED     ? HEDDLE_URI_TLS_VERIFIED
                       : encryption == HEDDLE_ENCRYPTION_UNVERIFIED ? HEDDLE_URI_TLS_UNVERIFIED

@@ -417,6 +417,81 @@ static void mistakes_are_refused_before_anything_is_sent(void **state)
     assert_null(driver_with(&(struct heddle_driver_options){.uri = "nowhere"}, &error));
 }
 
+enum { SHARING_THREADS = 4, RUNS_A_THREAD = 5 };
+
+/* Sessions of one thread, one after the other. */
+static void *use_shared_driver(void *context)
+{
+    for (int i = 0; i < RUNS_A_THREAD; i++) {
+        struct heddle_session *session = NULL;
+        struct heddle_cursor *cursor = NULL;
+        if (heddle_session_open(context, &(struct heddle_session_options){0}, &session, NULL) != HEDDLE_OK ||
+            heddle_session_run(session, &query, NULL, &cursor, NULL) != HEDDLE_OK ||
+            heddle_cursor_consume(cursor, NULL, NULL) != HEDDLE_OK) {
+            return NULL;
+        }
+        heddle_cursor_destroy(cursor);
+        heddle_session_close(session);
+    }
+    return context;
+}
+
+static void threads_share_a_driver_and_wait_for_its_one_connection(void **state)
+{
+    (void)state;
+    static const char *const one_run[] = {"C: RUN RETURN 1", "C: PULL", "S: SUCCESS {\"fields\": []}",
+                                          "S: SUCCESS {}"};
+    static const char *const login[] = {LOGIN};
+    enum { LOGIN_LINES = sizeof login / sizeof login[0], RUN_LINES = sizeof one_run / sizeof one_run[0] };
+    static const char *lines[LOGIN_LINES + RUN_LINES * SHARING_THREADS * RUNS_A_THREAD + 1];
+    char uri[64];
+    pthread_t threads[SHARING_THREADS];
+    struct heddle_driver *driver = NULL;
+    memcpy(lines, login, sizeof login);
+    for (size_t i = 0; i < SHARING_THREADS * RUNS_A_THREAD; i++) {
+        memcpy(lines + LOGIN_LINES + i * RUN_LINES, one_run, sizeof one_run);
+    }
+    bolt_script_init(&script, 5, 4, lines);
+    snprintf(uri, sizeof uri, "bolt://127.0.0.1:%u", bolt_script_listen(&script, 1));
+    assert_int_equal(
+        heddle_driver_open(&(struct heddle_driver_options){.uri = uri, .max_pool_size = 1}, &driver, NULL),
+        HEDDLE_OK);
+    for (size_t i = 0; i < SHARING_THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, use_shared_driver, driver), 0);
+    }
+    for (size_t i = 0; i < SHARING_THREADS; i++) {
+        void *result = NULL;
+        pthread_join(threads[i], &result);
+        assert_ptr_equal(result, driver);
+    }
+    heddle_driver_close(driver);
+    bolt_script_join(&script);
+    bolt_script_check(&script);
+    bolt_script_free(&script);
+}
+
+static void nobody_waits_longer_for_a_connection_than_allowed(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {LOGIN,         "C: BEGIN",      "S: SUCCESS {}",
+                                        "C: ROLLBACK", "S: SUCCESS {}", NULL};
+    struct heddle_error error = {0};
+    struct heddle_transaction *transaction = NULL;
+    struct heddle_cursor *cursor = NULL;
+    bolt_script_init(&script, 5, 4, lines);
+    struct heddle_driver *driver =
+        driver_with(&(struct heddle_driver_options){.max_pool_size = 1, .acquire_timeout_ms = 20}, NULL);
+    struct heddle_session *holder = session_of(driver, &(struct heddle_session_options){0});
+    struct heddle_session *waiting = session_of(driver, &(struct heddle_session_options){0});
+    assert_int_equal(heddle_session_begin(holder, NULL, &transaction, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_session_run(waiting, &query, NULL, &cursor, &error), HEDDLE_NETWORK);
+    assert_non_null(strstr(error.message, "max_pool_size"));
+    assert_int_equal(error.action, HEDDLE_ACTION_RETRY);
+    heddle_session_close(waiting);
+    heddle_session_close(holder); /* rolls back */
+    finish(driver);
+}
+
 static const char *const whole_life[] = {LOGIN,
                                          "C: BEGIN",
                                          "S: SUCCESS {}",
@@ -489,6 +564,8 @@ int main(void)
         cmocka_unit_test(a_session_of_another_user_logs_in_again_on_the_same_connection),
         cmocka_unit_test(the_routing_table_decides_who_is_asked),
         cmocka_unit_test(mistakes_are_refused_before_anything_is_sent),
+        cmocka_unit_test(threads_share_a_driver_and_wait_for_its_one_connection),
+        cmocka_unit_test(nobody_waits_longer_for_a_connection_than_allowed),
         cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
