@@ -11,7 +11,7 @@ try:
 except ImportError:
     _rust_pack = None
 try:
-    from neo4j._codec.hydration.v3 import HydrationHandler
+    from neo4j._codec.hydration.bolt.v3 import HydrationHandler
 except ImportError:
     HydrationHandler = None
 

@@ -277,6 +277,11 @@ HEDDLE_API HEDDLE_MUST_CHECK int heddle_session_open(struct heddle_driver *drive
                                                      struct heddle_session **session_out,
                                                      struct heddle_error *error);
 
+/* Rolls back an open transaction and discards what was not read, as close() does; but tells what went wrong with the roll
+ * back. The session can be used again. */
+HEDDLE_API HEDDLE_MUST_CHECK int heddle_session_settle(struct heddle_session *session,
+                                                       struct heddle_error *error);
+
 /* Rolls back what is open and discards what was not read. Cursors stay to be destroyed. What goes wrong is of no further
  * interest. NULL is a no-op. */
 HEDDLE_API void heddle_session_close(struct heddle_session *session);

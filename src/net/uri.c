@@ -143,7 +143,8 @@ int heddle_uri_parse(const char *text, struct heddle_uri *uri_out, struct heddle
                                 rest);
     }
     if (uri.query[0] != '\0' && !uri.routing) {
-        return heddle_error_set(error, HEDDLE_INVALID, "a routing context behind '?' needs neo4j://");
+        return heddle_error_set(error, HEDDLE_INVALID, "a routing context behind '?' needs neo4j://: %.200s",
+                                text);
     }
     *uri_out = uri;
     return HEDDLE_OK;

@@ -18,6 +18,9 @@ static const char *misuse_type(const char *doing)
     if (strcmp(doing, "ResultSingle") == 0) {
         return "<class 'neo4j.exceptions.ResultNotSingleError'>";
     }
+    if (strcmp(doing, "NewDriver") == 0) {
+        return "<class 'ValueError'>";
+    }
     return begins(doing, "Result") ? "<class 'neo4j.exceptions.ResultConsumedError'>"
                                    : "<class 'neo4j.exceptions.ConfigurationError'>";
 }

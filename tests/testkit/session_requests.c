@@ -49,9 +49,16 @@ void sessions_close(struct backend *backend, const struct driver *driver)
 
 static void session_close(struct backend *backend, struct session *session, const json_t *id)
 {
+    struct heddle_error error = {0};
+    const int status = session->session != NULL ? heddle_session_settle(session->session, &error) : HEDDLE_OK;
+    if (status != HEDDLE_OK) {
+        session_respond_error(backend, session, &error);
+    }
     heddle_session_close(session->session);
     session->session = NULL;
-    backend_respond_id(backend, "Session", json_integer_value(id));
+    if (status == HEDDLE_OK) {
+        backend_respond_id(backend, "Session", json_integer_value(id));
+    }
 }
 
 static void cursor_respond(struct backend *backend, struct heddle_cursor *cursor, struct session *session,

@@ -80,18 +80,25 @@ void heddle_session_release(struct heddle_session *session)
     }
 }
 
+int heddle_session_settle(struct heddle_session *session, struct heddle_error *error)
+{
+    int status = HEDDLE_OK;
+    if (session->transaction.state == HEDDLE_TRANSACTION_OPEN) {
+        status = heddle_transaction_rollback(&session->transaction, error);
+    }
+    if (session->channel != NULL && session->cursors != NULL) {
+        (void)!heddle_cursor_drain(session->cursors, true, NULL); /* nobody wants it */
+    }
+    heddle_session_release(session);
+    return status;
+}
+
 void heddle_session_close(struct heddle_session *session)
 {
     if (session == NULL) {
         return;
     }
-    if (session->transaction.state == HEDDLE_TRANSACTION_OPEN) {
-        (void)!heddle_transaction_rollback(&session->transaction, NULL);
-    }
-    if (session->channel != NULL && session->cursors != NULL) {
-        (void)!heddle_cursor_drain(session->cursors, true, NULL);
-    }
-    heddle_session_release(session);
+    (void)!heddle_session_settle(session, NULL);
     heddle_bookmarks_clear(&session->transaction.before);
     free(session->transaction.bookmark);
     heddle_bookmarks_clear(&session->bookmarks);
