@@ -174,7 +174,8 @@ HEDDLE_API void heddle_embedder_stop(const struct heddle_embedder *embedder);
 /* Floats in a vector (384 for MiniLM). */
 HEDDLE_API size_t heddle_embedder_dimensions(const struct heddle_embedder *embedder);
 
-/* Last part of the directory's path, for example "all-MiniLM-L6-v2", or the service's model. */
+/* Last part of the directory's path, for example "all-MiniLM-L6-v2" (of a Hugging Face cache's
+ * models--ORG--NAME/snapshots/REVISION it is NAME), or the service's model. */
 HEDDLE_API const char *heddle_embedder_name(const struct heddle_embedder *embedder);
 
 /* Name of what computes, for example "avx512_fp32". */

@@ -37,10 +37,15 @@ bool heddle_precision_runs(enum heddle_precision precision)
     return heddle_kernel_choose(NULL, precision, &kernel, NULL) == HEDDLE_OK;
 }
 
-/* Last part of a path, without trailing slashes. */
-static char *base_name(const char *path)
+struct part {
+    const char *text;
+    size_t length;
+};
+
+/* Last part of the first *length bytes of a path, without trailing slashes; *length becomes that of what stands before it. */
+static struct part last_part(const char *path, size_t *length)
 {
-    size_t end = strlen(path);
+    size_t end = *length;
     while (end > 1 && path[end - 1] == '/') {
         end--;
     }
@@ -48,7 +53,35 @@ static char *base_name(const char *path)
     while (start > 0 && path[start - 1] != '/') {
         start--;
     }
-    return heddle_strndup(path + start, end - start);
+    *length = start;
+    return (struct part){path + start, end - start};
+}
+
+static bool starts_with(struct part part, const char *start)
+{
+    return part.length >= strlen(start) && memcmp(part.text, start, strlen(start)) == 0;
+}
+
+/* Last part of a path; of a Hugging Face cache's models--ORG--NAME/snapshots/REVISION it is NAME: a revision tells nobody
+ * anything. */
+static char *base_name(const char *path)
+{
+    static const char repository[] = "models--";
+    static const char folder[] = "snapshots";
+    size_t length = strlen(path);
+    struct part name = last_part(path, &length);
+    const struct part parent = last_part(path, &length);
+    struct part owner = last_part(path, &length);
+    if (parent.length == strlen(folder) && starts_with(parent, folder) && starts_with(owner, repository)) {
+        size_t start = owner.length;
+        while (owner.text[start - 1] != '-' || owner.text[start - 2] != '-') {
+            start--;
+        }
+        if (start < owner.length) {
+            name = (struct part){owner.text + start, owner.length - start};
+        }
+    }
+    return heddle_strndup(name.text, name.length);
 }
 
 static int check_directory(const char *directory, struct heddle_error *error)

@@ -135,6 +135,43 @@ static void check_statuses(struct heddle_embedder *embedder)
     heddle_embedder_worker_destroy(worker);
 }
 
+/* Opens the tiny model through a link at `path` below `parent` and expects the name. */
+static void named(const char *parent, const char *path, const char *name)
+{
+    char link[4200];
+    struct heddle_embedder *embedder = NULL;
+    snprintf(link, sizeof link, "%s/%s", parent, path);
+    assert_int_equal(symlink(directory, link), 0);
+    assert_int_equal(heddle_embedder_open(link, NULL, &embedder, NULL), HEDDLE_OK);
+    assert_string_equal(heddle_embedder_name(embedder), name);
+    heddle_embedder_close(embedder);
+    snprintf(link, sizeof link, "%s/%s///", parent, path);
+    assert_int_equal(heddle_embedder_open(link, NULL, &embedder, NULL), HEDDLE_OK);
+    assert_string_equal(heddle_embedder_name(embedder), name);
+    heddle_embedder_close(embedder);
+}
+
+static void a_snapshot_of_a_hugging_face_cache_is_called_by_its_model(void **state)
+{
+    (void)state;
+    char *parent = make_directory();
+    make_folder(parent, "models--org--tiny-v2");
+    make_folder(parent, "models--org--tiny-v2/snapshots");
+    make_folder(parent, "models--org--tiny-v2/blobs");
+    make_folder(parent, "models--tiny");
+    make_folder(parent, "models--tiny/snapshots");
+    make_folder(parent, "models--");
+    make_folder(parent, "models--/snapshots");
+    make_folder(parent, "snapshots");
+    named(parent, "models--org--tiny-v2/snapshots/86741b4e3f5c", "tiny-v2");
+    named(parent, "models--tiny/snapshots/86741b4e3f5c", "tiny");
+    named(parent, "models--/snapshots/86741b4e3f5c", "86741b4e3f5c");
+    named(parent, "models--org--tiny-v2/blobs/86741b4e3f5c", "86741b4e3f5c");
+    named(parent, "models--org--tiny-v2/86741b4e3f5c", "86741b4e3f5c");
+    named(parent, "snapshots/86741b4e3f5c", "86741b4e3f5c");
+    remove_directory(parent);
+}
+
 static void each_text_gets_its_vector_and_its_status(void **state)
 {
     (void)state;
@@ -557,6 +594,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_embedder_says_what_it_is),
+        cmocka_unit_test(a_snapshot_of_a_hugging_face_cache_is_called_by_its_model),
         cmocka_unit_test(each_text_gets_its_vector_and_its_status),
         cmocka_unit_test(nothing_to_embed_is_fine_and_status_may_be_left_out),
         cmocka_unit_test(tokens_can_be_asked_for),
