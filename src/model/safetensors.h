@@ -64,8 +64,8 @@ HEDDLE_MUST_CHECK int heddle_safetensors_expect(const struct heddle_safetensors 
 void heddle_tensor_to_float(const struct heddle_tensor *tensor, size_t first, size_t count,
                             float *values_out);
 
-/* False if one of them is NaN or infinite. */
-bool heddle_floats_are_finite(const float *values, size_t count);
+/* False if one of `count` floats, which may be aligned to 1 byte only, is NaN or infinite. */
+bool heddle_floats_are_finite(const void *values, size_t count);
 
 /* Gives the memory of the pages read so far back to the system; they are read again from the file when touched. */
 void heddle_safetensors_forget(struct heddle_safetensors *file);

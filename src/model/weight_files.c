@@ -180,7 +180,7 @@ int heddle_weight_files_expect(const struct heddle_weight_files *files, const ch
 }
 
 int heddle_weight_files_check_finite(const struct heddle_weight_files *files, const char *name,
-                                     const float *values, size_t count, struct heddle_error *error)
+                                     const void *values, size_t count, struct heddle_error *error)
 {
     if (heddle_floats_are_finite(values, count)) {
         return HEDDLE_OK;

@@ -35,9 +35,9 @@ HEDDLE_MUST_CHECK int heddle_weight_files_expect(const struct heddle_weight_file
                                                  const struct heddle_tensor **tensor_out,
                                                  struct heddle_error *error);
 
-/* HEDDLE_MODEL if one of `count` values, which come from tensor `name`, is NaN or infinite. */
+/* HEDDLE_MODEL if one of `count` floats (aligned to 1 byte only), which come from tensor `name`, is NaN or infinite. */
 HEDDLE_MUST_CHECK int heddle_weight_files_check_finite(const struct heddle_weight_files *files,
-                                                       const char *name, const float *values, size_t count,
+                                                       const char *name, const void *values, size_t count,
                                                        struct heddle_error *error);
 
 /* Gives the memory of the pages read so far back to the system. */

@@ -13,8 +13,8 @@
 
 enum { ALIGNMENT = 64, HUGE_PAGE = 2 * 1024 * 1024, NAME_MAX_BYTES = 160, PREFIX_MAX_BYTES = 64 };
 
-/* Rows of the word table that are checked together: they fit the first cache, and the staging area (at least 96 rows). */
-enum { WORD_ROWS = 8 };
+/* Numbers that are converted, checked and scaled together: they stay in the first cache. */
+enum { BLOCK_NUMBERS = 4096 };
 
 struct heddle_weights {
     struct heddle_model_config config;
@@ -109,13 +109,47 @@ static int expect(struct heddle_weights *weights, const char *name, size_t rows,
     return heddle_weight_files_expect(weights->files, full, rows, columns, tensor_out, error);
 }
 
-/* Converts `count` numbers of a tensor, all of which must be finite, and counts them. */
+static int check_finite(const struct heddle_weights *weights, const struct heddle_tensor *tensor,
+                        const void *floats, size_t count, struct heddle_error *error)
+{
+    return heddle_weight_files_check_finite(weights->files, tensor->name, floats, count, error);
+}
+
+/* Converts `count` numbers of a tensor, all of which must be finite, times `scale`, and counts them. */
+static int convert_scaled(struct heddle_weights *weights, const struct heddle_tensor *tensor, size_t first,
+                          size_t count, float scale, float *values_out, struct heddle_error *error)
+{
+    for (size_t done = 0; done < count;) {
+        const size_t block = count - done < BLOCK_NUMBERS ? count - done : BLOCK_NUMBERS;
+        float *values = values_out + done;
+        heddle_tensor_to_float(tensor, first + done, block, values);
+        HEDDLE_TRY(check_finite(weights, tensor, values, block, error));
+        for (size_t i = 0; scale != 1.0f && i < block; i++) {
+            values[i] *= scale;
+        }
+        done += block;
+    }
+    weights->count += count;
+    return HEDDLE_OK;
+}
+
 static int convert(struct heddle_weights *weights, const struct heddle_tensor *tensor, size_t first,
                    size_t count, float *values_out, struct heddle_error *error)
 {
-    heddle_tensor_to_float(tensor, first, count, values_out);
-    weights->count += count;
-    return heddle_weight_files_check_finite(weights->files, tensor->name, values_out, count, error);
+    return convert_scaled(weights, tensor, first, count, 1.0f, values_out, error);
+}
+
+/* The numbers of a whole tensor, all finite: where they lie in the file if they are floats, else converted to the staging area. */
+static int read_matrix(struct heddle_weights *weights, const struct heddle_tensor *tensor,
+                       const float **values_out, struct heddle_error *error)
+{
+    *values_out = weights->staging;
+    if (tensor->dtype != HEDDLE_DTYPE_F32 || (uintptr_t)tensor->data % _Alignof(float) != 0) {
+        return convert(weights, tensor, 0, tensor->count, weights->staging, error);
+    }
+    *values_out = tensor->data;
+    weights->count += tensor->count;
+    return check_finite(weights, tensor, tensor->data, tensor->count, error);
 }
 
 static int load_vector(struct heddle_weights *weights, const char *name, size_t count, float *values_out,
@@ -149,23 +183,18 @@ static int load_norm(struct heddle_weights *weights, const char *module, float *
     return load_norm_part(weights, module, "bias", "beta", bias_out, error);
 }
 
-/* Reads one module's matrix and bias to row `first` of the staging area, times `scale`. */
-static int stage(struct heddle_weights *weights, const char *module, size_t outputs, size_t inputs,
-                 size_t first, float scale, float *bias_out, struct heddle_error *error)
+/* Finds one module's matrix and reads its bias, times `scale`. */
+static int load_module(struct heddle_weights *weights, const char *module, size_t outputs, size_t inputs,
+                       float scale, float *bias_out, const struct heddle_tensor **matrix_out,
+                       struct heddle_error *error)
 {
-    const struct heddle_tensor *tensor = NULL;
     char name[NAME_MAX_BYTES];
-    float *rows = weights->staging + first * inputs;
     snprintf(name, sizeof name, "%s.weight", module);
-    HEDDLE_TRY(expect(weights, name, outputs, inputs, &tensor, error));
-    HEDDLE_TRY(convert(weights, tensor, 0, outputs * inputs, rows, error));
+    HEDDLE_TRY(expect(weights, name, outputs, inputs, matrix_out, error));
     snprintf(name, sizeof name, "%s.bias", module);
-    HEDDLE_TRY(load_vector(weights, name, outputs, bias_out + first, error));
-    for (size_t i = 0; i < outputs * inputs; i++) {
-        rows[i] *= scale;
-    }
+    HEDDLE_TRY(load_vector(weights, name, outputs, bias_out, error));
     for (size_t i = 0; i < outputs; i++) {
-        bias_out[first + i] *= scale;
+        bias_out[i] *= scale;
     }
     return HEDDLE_OK;
 }
@@ -182,11 +211,14 @@ static void place_linear(struct heddle_weights *weights, size_t outputs, size_t 
 static int load_linear(struct heddle_weights *weights, size_t layer, const char *module, size_t outputs,
                        size_t inputs, struct heddle_linear *linear, struct heddle_error *error)
 {
+    const struct heddle_tensor *matrix = NULL;
+    const float *values = NULL;
     char name[NAME_MAX_BYTES];
     snprintf(name, sizeof name, "encoder.layer.%zu.%s", layer, module);
     place_linear(weights, outputs, inputs, linear);
-    HEDDLE_TRY(stage(weights, name, outputs, inputs, 0, 1.0f, linear->bias, error));
-    weights->kernel->pack(weights->staging, outputs, inputs, linear->weights);
+    HEDDLE_TRY(load_module(weights, name, outputs, inputs, 1.0f, linear->bias, &matrix, error));
+    HEDDLE_TRY(read_matrix(weights, matrix, &values, error));
+    weights->kernel->pack(values, outputs, inputs, linear->weights);
     return HEDDLE_OK;
 }
 
@@ -197,10 +229,14 @@ static int load_qkv(struct heddle_weights *weights, size_t layer, struct heddle_
     const size_t hidden = weights->config.hidden;
     place_linear(weights, 3 * hidden, hidden, linear);
     for (size_t i = 0; i < 3; i++) {
+        const struct heddle_tensor *matrix = NULL;
         char name[NAME_MAX_BYTES];
         const float scale = i == 0 ? (float)(1.0 / sqrt((double)weights->config.head_width)) : 1.0f;
         snprintf(name, sizeof name, "encoder.layer.%zu.attention.self.%s", layer, modules[i]);
-        HEDDLE_TRY(stage(weights, name, hidden, hidden, i * hidden, scale, linear->bias, error));
+        HEDDLE_TRY(
+            load_module(weights, name, hidden, hidden, scale, linear->bias + i * hidden, &matrix, error));
+        HEDDLE_TRY(convert_scaled(weights, matrix, 0, matrix->count, scale,
+                                  weights->staging + i * matrix->count, error));
     }
     weights->kernel->pack(weights->staging, 3 * hidden, hidden, linear->weights);
     return HEDDLE_OK;
@@ -223,16 +259,26 @@ static int load_layer(struct heddle_weights *weights, size_t i, struct heddle_er
 }
 
 /* The word table stays in the file, whatever its type: 250,000 rows of which a load uses a few thousand are not worth memory.
- * It is read once, a few rows at a time, for its numbers must be finite. */
+ * It is read once, for its numbers must be finite, and given back at once. */
 static int load_words(struct heddle_weights *weights, struct heddle_error *error)
 {
     const size_t hidden = weights->config.hidden;
     const size_t rows = weights->config.vocabulary;
-    HEDDLE_TRY(expect(weights, "embeddings.word_embeddings.weight", rows, hidden, &weights->words, error));
-    for (size_t row = 0; row < rows; row += WORD_ROWS) {
-        const size_t count = rows - row < WORD_ROWS ? rows - row : WORD_ROWS;
-        HEDDLE_TRY(convert(weights, weights->words, row * hidden, count * hidden, weights->staging, error));
+    const struct heddle_tensor *words = NULL;
+    HEDDLE_TRY(expect(weights, "embeddings.word_embeddings.weight", rows, hidden, &words, error));
+    weights->words = words;
+    if (words->dtype == HEDDLE_DTYPE_F32) {
+        HEDDLE_TRY(check_finite(weights, words, words->data, words->count, error));
     }
+    for (size_t done = 0; words->dtype != HEDDLE_DTYPE_F32 && done < words->count;) {
+        float block[BLOCK_NUMBERS];
+        const size_t count = words->count - done < BLOCK_NUMBERS ? words->count - done : BLOCK_NUMBERS;
+        heddle_tensor_to_float(words, done, count, block);
+        HEDDLE_TRY(check_finite(weights, words, block, count, error));
+        done += count;
+    }
+    weights->count += words->count;
+    heddle_weight_files_forget(weights->files);
     return HEDDLE_OK;
 }
 

@@ -283,6 +283,57 @@ static void word_tables_of_any_type_are_read_in_place(void **state)
     }
 }
 
+/* One more space in the header moves every tensor to an odd place. */
+static void move_tensors_by_one_byte(void)
+{
+    char path[4200];
+    snprintf(path, sizeof path, "%s/model.safetensors", directory);
+    struct heddle_buffer moved = {0};
+    uint64_t header = 0;
+    FILE *stream = fopen(path, "rb");
+    assert_non_null(stream);
+    assert_int_equal(fread(&header, sizeof header, 1, stream), 1);
+    header++;
+    heddle_buffer_append(&moved, &header, sizeof header);
+    for (int byte = getc(stream); byte != EOF; byte = getc(stream)) {
+        if (moved.length == sizeof header + header - 1) {
+            heddle_buffer_append_byte(&moved, ' ');
+        }
+        heddle_buffer_append_byte(&moved, (uint8_t)byte);
+    }
+    fclose(stream);
+    write_bytes(directory, "model.safetensors", moved.bytes, moved.length);
+    heddle_buffer_free(&moved);
+}
+
+static void weights_that_are_not_aligned_are_read_all_the_same(void **state)
+{
+    (void)state;
+    write_tiny_weights(directory, "F32");
+    struct heddle_weights *aligned = load(&tiny);
+    move_tensors_by_one_byte();
+    assert_int_equal(data_of("encoder.layer.1.output.dense.weight") % 2, 1);
+    struct heddle_weights *moved = load(&tiny);
+    const size_t words = TINY_WIDTH;
+    for (size_t i = 0; i < TINY_LAYERS; i++) {
+        const struct heddle_layer *left = heddle_weights_layer(aligned, i);
+        const struct heddle_layer *right = heddle_weights_layer(moved, i);
+        assert_memory_equal(left->qkv.weights, right->qkv.weights, 3 * words * words * sizeof(float));
+        assert_memory_equal(left->mix.weights, right->mix.weights, words * words * sizeof(float));
+        assert_memory_equal(left->widen.weights, right->widen.weights, TINY_WIDE * words * sizeof(float));
+        assert_memory_equal(left->narrow.weights, right->narrow.weights, TINY_WIDE * words * sizeof(float));
+    }
+    assert_int_equal(heddle_weights_count(aligned), heddle_weights_count(moved));
+    float left[SAMPLE][TINY_WIDTH];
+    float right[SAMPLE][TINY_WIDTH];
+    heddle_weights_embed(aligned, sample, SAMPLE, left[0]);
+    heddle_weights_embed(moved, sample, SAMPLE, right[0]);
+    assert_memory_equal(left, right, sizeof left);
+    heddle_weights_destroy(moved);
+    heddle_weights_destroy(aligned);
+    write_tiny_weights(directory, "F32");
+}
+
 static void a_padding_token_in_the_text_does_not_count_in_roberta(void **state)
 {
     (void)state;
@@ -340,6 +391,7 @@ int main(void)
         WITH_DIRECTORY(shards_are_one_model),
         WITH_DIRECTORY(a_number_that_is_none_is_refused_with_its_tensor),
         WITH_DIRECTORY(word_tables_of_any_type_are_read_in_place),
+        WITH_DIRECTORY(weights_that_are_not_aligned_are_read_all_the_same),
         WITH_DIRECTORY(a_padding_token_in_the_text_does_not_count_in_roberta),
         cmocka_unit_test(a_block_of_floats_is_finite_only_if_all_are),
     };
