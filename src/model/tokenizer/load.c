@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "model/model_file.h"
+#include "model/tokenizer/json_vocabulary.h"
 #include "model/tokenizer/load_parts.h"
 
 int heddle_entries_add(struct heddle_entries *entries, const char *text, size_t length, size_t id,
@@ -164,16 +165,36 @@ static int read_json(const struct heddle_tokenizer_source *source, struct heddle
     return HEDDLE_OK;
 }
 
+/* What was left of the JSON; the whole where nothing was cut out, and where the rest is damaged, so that the error names the
+ * right line. */
+static int parse(const char *json, size_t length, const char *label, struct heddle_json_vocabulary *cut,
+                 json_t **root_out, struct heddle_error *error)
+{
+    if (cut->rest != NULL) {
+        const int status = heddle_model_json_parse(cut->rest, cut->rest_length, label, root_out, error);
+        if (status != HEDDLE_MODEL) {
+            return status;
+        }
+        heddle_json_vocabulary_free(cut);
+    }
+    return heddle_model_json_parse(json, length, label, root_out, error);
+}
+
 int heddle_tokenizer_from_json(const char *json, size_t length, const char *label,
                                struct heddle_tokenizer **tokenizer_out, struct heddle_error *error)
 {
     json_t *root = NULL;
-    HEDDLE_TRY(heddle_model_json_parse(json, length, label, &root, error));
-    const struct heddle_tokenizer_source source = {json, length, root, label};
-    struct heddle_tokenizer *tokenizer = heddle_calloc(1, sizeof *tokenizer);
-    const int status =
-        tokenizer == NULL ? heddle_error_out_of_memory(error) : read_json(&source, tokenizer, error);
+    struct heddle_json_vocabulary cut;
+    struct heddle_tokenizer *tokenizer = NULL;
+    HEDDLE_TRY(heddle_json_vocabulary_cut(json, length, &cut, error));
+    int status = parse(json, length, label, &cut, &root, error);
+    if (status == HEDDLE_OK) {
+        const struct heddle_tokenizer_source source = {json, length, root, label, &cut.entries};
+        tokenizer = heddle_calloc(1, sizeof *tokenizer);
+        status = tokenizer == NULL ? heddle_error_out_of_memory(error) : read_json(&source, tokenizer, error);
+    }
     json_decref(root);
+    heddle_json_vocabulary_free(&cut);
     if (status != HEDDLE_OK) {
         heddle_tokenizer_destroy(tokenizer);
         return status;

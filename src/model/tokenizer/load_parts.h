@@ -16,19 +16,21 @@
 /* Ids are kept as int32 in the trie. */
 enum { HEDDLE_TOKENS_MAX = 1 << 24 };
 
-/* A tokenizer.json: its text, parsed, and its name for errors. */
-struct heddle_tokenizer_source {
-    const char *json;
-    size_t length;
-    const json_t *root;
-    const char *label;
-};
-
 /* Tokens that become a trie; {0} is empty, the list is freed by its owner. */
 struct heddle_entries {
     struct heddle_vocabulary_entry *list;
     size_t count;
     size_t capacity;
+};
+
+/* A tokenizer.json: its text, parsed, and its name for errors. `vocabulary` holds the tokens that are in no tree, since they
+ * were cut out before (json_vocabulary.h): model.vocab is empty then. Its owner frees it. */
+struct heddle_tokenizer_source {
+    const char *json;
+    size_t length;
+    const json_t *root;
+    const char *label;
+    struct heddle_entries *vocabulary;
 };
 
 /* Adds a token; its text is borrowed. */

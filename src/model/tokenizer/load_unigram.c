@@ -101,11 +101,12 @@ static int read_pre_tokenizers(const json_t *json, const char *label, struct hed
 
 /* ---- model ---- */
 
+/* Adds the tokens that are in the tree. */
 static int read_entries(const json_t *vocabulary, const char *label, struct heddle_entries *entries,
                         struct heddle_error *error)
 {
     const size_t count = json_array_size(vocabulary);
-    if (count == 0 || count > HEDDLE_TOKENS_MAX) {
+    if (!json_is_array(vocabulary) || count + entries->count == 0 || count > HEDDLE_TOKENS_MAX) {
         return heddle_error_set(error, HEDDLE_MODEL, "model file %s: model.vocab has not 1 to %d entries",
                                 label, HEDDLE_TOKENS_MAX);
     }
@@ -153,22 +154,14 @@ static int read_model(const struct heddle_tokenizer_source *source, struct heddl
                       struct heddle_error *error)
 {
     const json_t *model = json_object_get(source->root, "model");
-    struct heddle_entries entries = {0};
+    struct heddle_entries *entries = source->vocabulary;
     size_t unknown = 0;
-    int status = read_entries(json_object_get(model, "vocab"), source->label, &entries, error);
-    if (status == HEDDLE_OK) {
-        status =
-            heddle_model_json_size(model, source->label, "unk_id", 0, entries.count - 1, &unknown, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = read_scores(source, entries.count, &tokenizer->unigram, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = heddle_load_entries(tokenizer, &entries, NULL, error);
-    }
-    free(entries.list);
+    HEDDLE_TRY(read_entries(json_object_get(model, "vocab"), source->label, entries, error));
+    HEDDLE_TRY(
+        heddle_model_json_size(model, source->label, "unk_id", 0, entries->count - 1, &unknown, error));
     tokenizer->unknown_id = (uint32_t)unknown;
-    return status;
+    HEDDLE_TRY(read_scores(source, entries->count, &tokenizer->unigram, error));
+    return heddle_load_entries(tokenizer, entries, NULL, error);
 }
 
 int heddle_load_unigram(const struct heddle_tokenizer_source *source, struct heddle_tokenizer *tokenizer,

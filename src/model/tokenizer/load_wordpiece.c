@@ -22,6 +22,7 @@ static int read_normalizer(const json_t *root, const char *label, struct heddle_
                                   error);
 }
 
+/* Adds the tokens that are in the tree. */
 static int read_entries(const json_t *model, const char *label, struct heddle_entries *entries,
                         struct heddle_error *error)
 {
@@ -44,9 +45,26 @@ static int read_entries(const json_t *model, const char *label, struct heddle_en
     return HEDDLE_OK;
 }
 
-static int read_vocabulary(const json_t *model, const char *label, struct heddle_tokenizer *tokenizer,
+/* No key of a JSON object stands twice; sorted, equal ones are neighbours. */
+static int check_keys(const struct heddle_entries *sorted, const char *label, struct heddle_error *error)
+{
+    for (size_t i = 1; i < sorted->count; i++) {
+        const struct heddle_vocabulary_entry *entry = &sorted->list[i];
+        if (entry->length == entry[-1].length && memcmp(entry->text, entry[-1].text, entry->length) == 0) {
+            return heddle_error_set(
+                error, HEDDLE_MODEL, "model file %s is not valid JSON (model.vocab has \"%.*s\" twice): %s",
+                label, (int)(entry->length < 40 ? entry->length : 40), entry->text, HEDDLE_MODEL_REMEDY);
+        }
+    }
+    return HEDDLE_OK;
+}
+
+static int read_vocabulary(const struct heddle_tokenizer_source *source, struct heddle_tokenizer *tokenizer,
                            struct heddle_error *error)
 {
+    const json_t *model = json_object_get(source->root, "model");
+    const char *label = source->label;
+    struct heddle_entries *entries = source->vocabulary;
     const char *unknown = json_string_value(json_object_get(model, "unk_token"));
     const char *prefix = json_string_value(json_object_get(model, "continuing_subword_prefix"));
     if (unknown == NULL || prefix == NULL || prefix[0] == '\0') {
@@ -54,14 +72,10 @@ static int read_vocabulary(const json_t *model, const char *label, struct heddle
                                 "model file %s: model.unk_token or continuing_subword_prefix is missing",
                                 label);
     }
-    struct heddle_entries entries = {0};
-    int status = read_entries(model, label, &entries, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_load_entries(tokenizer, &entries, prefix, error);
-    }
-    free(entries.list);
-    return status != HEDDLE_OK ? status
-                               : heddle_load_id(tokenizer, unknown, label, &tokenizer->unknown_id, error);
+    HEDDLE_TRY(read_entries(model, label, entries, error));
+    HEDDLE_TRY(heddle_load_entries(tokenizer, entries, prefix, error));
+    HEDDLE_TRY(check_keys(entries, label, error));
+    return heddle_load_id(tokenizer, unknown, label, &tokenizer->unknown_id, error);
 }
 
 int heddle_load_wordpiece(const struct heddle_tokenizer_source *source, struct heddle_tokenizer *tokenizer,
@@ -75,7 +89,7 @@ int heddle_load_wordpiece(const struct heddle_tokenizer_source *source, struct h
     HEDDLE_TRY(heddle_model_json_size(model, source->label, "max_input_chars_per_word", 1,
                                       HEDDLE_WORD_CHARACTERS_MAX, &tokenizer->bert.word_characters_max,
                                       error));
-    HEDDLE_TRY(read_vocabulary(model, source->label, tokenizer, error));
+    HEDDLE_TRY(read_vocabulary(source, tokenizer, error));
     heddle_bert_finish(&tokenizer->bert);
     return HEDDLE_OK;
 }

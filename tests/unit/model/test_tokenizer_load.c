@@ -63,6 +63,8 @@ static void values_of_the_wrong_kind_are_refused(void **state)
     refused("\"pump\": 4", "\"pump\": 99999999999", "the id of token \"pump\"");
     refused("\"pump\": 4", "\"pump\": \"4\"", "the id of token \"pump\"");
     refused("\"pump\": 4", "\"pump\": 4, \"pump\": 5", "not valid JSON");
+    refused("\"pump\": 4", "\"pump\": 4, \"pum\\u0070\": 5", "not valid JSON");
+    refused("\"pump\": 4", "\"pump\": 04", "not valid JSON");
     refused("\"vocab\": {", "\"vocab\": 5, \"x\": {", "model.vocab is missing");
     refused("\"unk_token\": \"[UNK]\"", "\"unk_token\": \"[unk]\"", "the vocabulary has no [unk]");
     refused("{\"SpecialToken\": {\"id\": \"[CLS]\"", "{\"SpecialToken\": {\"id\": \"[cls]\"",
