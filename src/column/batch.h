@@ -75,10 +75,12 @@ struct heddle_batch {
     const struct heddle_schema *schema; /* borrowed from the source */
     struct heddle_column *columns;      /* schema->count */
     size_t rows;
-    uint64_t sequence;             /* 0-based number of the batch in its pass, in source order */
-    const char *source;            /* name of the source, borrowed */
-    const char *file;              /* path of the file, or "" where there is none; in the arena */
-    uint64_t first_row;            /* 0-based ordinal in the file of row 0 */
+    uint64_t sequence;  /* 0-based number of the batch in its pass, in source order */
+    const char *source; /* name of the source, borrowed */
+    const char *file;   /* path of the file, or "" where there is none; in the arena */
+    uint64_t first_row; /* 0-based ordinal in the file of row 0 */
+    const uint64_t
+        *ordinals; /* of every row, ascending, where rows of the file are left out; NULL = no gaps */
     struct heddle_column *vectors; /* what the embedding stage adds, one a embedding slot; NULL before */
     size_t vector_count;
     const char *const *
@@ -91,6 +93,12 @@ HEDDLE_MUST_CHECK int heddle_batch_create(const struct heddle_schema *schema, st
                                           struct heddle_error *error);
 struct heddle_batch *heddle_batch_retain(struct heddle_batch *batch);
 void heddle_batch_release(struct heddle_batch *batch); /* NULL is a no-op */
+
+/* 0-based ordinal in its file of a row. */
+static inline uint64_t heddle_batch_ordinal(const struct heddle_batch *batch, size_t row)
+{
+    return batch->ordinals != NULL ? batch->ordinals[row] : batch->first_row + row;
+}
 
 /* True where row `row` of `column` holds no value. */
 static inline bool heddle_column_is_null(const struct heddle_column *column, size_t row)

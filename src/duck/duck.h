@@ -113,6 +113,16 @@ const struct heddle_schema *heddle_duck_result_schema(const struct heddle_duck_r
 HEDDLE_MUST_CHECK int heddle_duck_result_next(struct heddle_duck_result *result, size_t rows_max,
                                               struct heddle_batch **batch_out, struct heddle_error *error);
 
+/* Rows that next() or take() can hand over without asking DuckDB again, 1 .. 2,048. Errors: as next(). */
+HEDDLE_MUST_CHECK int heddle_duck_result_ready(struct heddle_duck_result *result, size_t *rows_out,
+                                               struct heddle_error *error);
+
+/* Passes the next `rows` rows (at most what ready() said) and answers those of them as a batch that `kept[0 .. count-1]`
+ * names: ascending distances from the first. With none, *batch_out is NULL. Errors: as next(). */
+HEDDLE_MUST_CHECK int heddle_duck_result_take(struct heddle_duck_result *result, size_t rows,
+                                              const uint64_t *kept, size_t count,
+                                              struct heddle_batch **batch_out, struct heddle_error *error);
+
 void heddle_duck_result_destroy(struct heddle_duck_result *result); /* NULL is a no-op */
 
 /* Reads the single value of a one-row, one-column query: an integer (as *out), or text into a new string

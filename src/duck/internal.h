@@ -51,6 +51,12 @@ HEDDLE_MUST_CHECK int heddle_duck_vector_read(const struct heddle_duck_api *api,
                                               uint64_t first, size_t count, struct heddle_column *column,
                                               struct heddle_error *error);
 
+/* The same for the rows index[0 .. count-1]. */
+HEDDLE_MUST_CHECK int heddle_duck_vector_pick(const struct heddle_duck_api *api, struct heddle_arena *arena,
+                                              const struct heddle_duck_plan *plan, struct duck_vector *vector,
+                                              const uint64_t *index, size_t count,
+                                              struct heddle_column *column, struct heddle_error *error);
+
 /* A DuckDB scalar as a place to write to. */
 struct heddle_duck_place {
     enum duck_type_id id;

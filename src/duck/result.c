@@ -167,6 +167,57 @@ int heddle_duck_result_next(struct heddle_duck_result *result, size_t rows_max,
     return HEDDLE_OK;
 }
 
+int heddle_duck_result_ready(struct heddle_duck_result *result, size_t *rows_out, struct heddle_error *error)
+{
+    HEDDLE_TRY(chunk_next(result, error));
+    *rows_out = (size_t)(result->chunk_rows - result->chunk_used);
+    return HEDDLE_OK;
+}
+
+/* Reads the rows of the chunk at hand that index[0 .. count-1] names into a new batch. */
+static int rows_pick(struct heddle_duck_result *result, const uint64_t *index, size_t count,
+                     struct heddle_batch **batch_out, struct heddle_error *error)
+{
+    const struct heddle_duck_api *api = &result->duck->api;
+    struct heddle_batch *batch = NULL;
+    HEDDLE_TRY(heddle_batch_create(&result->schema, &batch, error));
+    for (size_t i = 0; i < result->schema.count; i++) {
+        const int status = heddle_duck_vector_pick(api, batch->arena, &result->plans[i],
+                                                   api->data_chunk_get_vector(result->chunk, i), index, count,
+                                                   &batch->columns[i], error);
+        if (status != HEDDLE_OK) {
+            heddle_error_prefix(error, "column `%s`", result->schema.fields[i].name);
+            heddle_batch_release(batch);
+            return status;
+        }
+    }
+    batch->rows = count;
+    *batch_out = batch;
+    return HEDDLE_OK;
+}
+
+int heddle_duck_result_take(struct heddle_duck_result *result, size_t rows, const uint64_t *kept,
+                            size_t count, struct heddle_batch **batch_out, struct heddle_error *error)
+{
+    int status = HEDDLE_OK;
+    *batch_out = NULL;
+    if (count > 0) {
+        uint64_t *index = heddle_malloc(count * sizeof *index);
+        if (index == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        for (size_t i = 0; i < count; i++) {
+            index[i] = result->chunk_used + kept[i];
+        }
+        status = rows_pick(result, index, count, batch_out, error);
+        free(index);
+    }
+    if (status == HEDDLE_OK) {
+        result->chunk_used += rows;
+    }
+    return status;
+}
+
 void heddle_duck_result_destroy(struct heddle_duck_result *result)
 {
     if (result == NULL) {

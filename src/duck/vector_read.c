@@ -390,3 +390,12 @@ int heddle_duck_vector_read(const struct heddle_duck_api *api, struct heddle_are
     const struct rows rows = {.first = first, .count = count};
     return column_read(api, arena, plan, vector, &rows, column, error);
 }
+
+int heddle_duck_vector_pick(const struct heddle_duck_api *api, struct heddle_arena *arena,
+                            const struct heddle_duck_plan *plan, struct duck_vector *vector,
+                            const uint64_t *index, size_t count, struct heddle_column *column,
+                            struct heddle_error *error)
+{
+    const struct rows rows = {.index = index, .count = count};
+    return column_read(api, arena, plan, vector, &rows, column, error);
+}

@@ -150,7 +150,7 @@ static int file_open(struct heddle_rejects *rejects, const char *target, FILE **
 static json_t *record_json(const struct heddle_rejects *rejects, const struct heddle_reject *reject)
 {
     const struct heddle_batch *batch = reject->batch;
-    const uint64_t ordinal = batch == NULL ? reject->ordinal : batch->first_row + reject->row;
+    const uint64_t ordinal = batch == NULL ? reject->ordinal : heddle_batch_ordinal(batch, reject->row);
     json_t *data = batch != NULL         ? heddle_row_json(batch, reject->row)
                    : reject->raw != NULL ? json_string(reject->raw)
                                          : json_null();
