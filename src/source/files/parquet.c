@@ -5,19 +5,12 @@
  */
 #include "source/reader.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buffer.h"
 #include "duck/duck.h"
 #include "source/files/list.h"
-
-/* A Parquet file begins and ends with this, or with PARE where its footer is encrypted; the smallest has 12
- * bytes. */
-#define MAGIC "PAR1"
-#define MAGIC_ENCRYPTED "PARE"
-enum { MAGIC_LENGTH = 4, SMALLEST_FILE = 12 };
+#include "source/files/parquet_file.h"
 
 /* Hive's folder names are no columns here, and files of one folder are compared by us, with clearer
  * messages. */
@@ -52,88 +45,11 @@ static void parquet_close(struct heddle_source *source)
     heddle_source_end(source);
 }
 
-/* DuckDB's failure as a failure of the table, with the file that it is about. */
-static int source_failure(int status, const char *file, struct heddle_error *error)
-{
-    heddle_error_prefix(error, "%s", file);
-    if (status == HEDDLE_DATABASE) {
-        status = HEDDLE_SOURCE;
-        if (error != NULL) {
-            error->status = status;
-        }
-    }
-    return status;
-}
-
-static bool magic_is(const char *bytes, const char *magic)
-{
-    return memcmp(bytes, magic, MAGIC_LENGTH) == 0;
-}
-
-/* Says in plain words what DuckDB would say in its own. */
-static int file_check(const char *path, struct heddle_error *error)
-{
-    char head[MAGIC_LENGTH] = {0};
-    char tail[MAGIC_LENGTH] = {0};
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "%s cannot be read: %s", path, strerror(errno));
-    }
-    const bool has_head = fread(head, sizeof head, 1, file) == 1;
-    const bool has_tail = fseek(file, -MAGIC_LENGTH, SEEK_END) == 0 && fread(tail, sizeof tail, 1, file) == 1;
-    const long size = ftell(file);
-    fclose(file);
-    if (size == 0) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "%s is empty", path);
-    }
-    if (has_head && (magic_is(head, MAGIC_ENCRYPTED) || (has_tail && magic_is(tail, MAGIC_ENCRYPTED)))) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "%s is an encrypted Parquet file, which cannot be read",
-                                path);
-    }
-    if (!has_head || !magic_is(head, MAGIC)) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "%s is not a Parquet file: it does not begin with " MAGIC, path);
-    }
-    if (size < SMALLEST_FILE || !has_tail || !magic_is(tail, MAGIC)) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "%s is cut short: a Parquet file ends with " MAGIC "; copy or write it again",
-                                path);
-    }
-    return HEDDLE_OK;
-}
-
-/* DuckDB takes `*`, `?` and `[` in a path for a pattern: each is written as a set of one. */
-static void path_escape(struct heddle_buffer *out, const char *path)
-{
-    for (const char *c = path; *c != '\0'; c++) {
-        const bool special = *c == '*' || *c == '?' || *c == '[';
-        heddle_buffer_append_text(out, special ? "[" : "");
-        heddle_buffer_append_byte(out, (uint8_t)*c);
-        heddle_buffer_append_text(out, special ? "]" : "");
-    }
-}
-
-/* Prepares `sql` with the file bound to $1. */
-static int file_prepare(struct parquet_source *parquet, const char *sql, const char *path,
-                        struct heddle_duck_statement **statement_out, struct heddle_error *error)
-{
-    struct heddle_buffer escaped = {0};
-    path_escape(&escaped, path);
-    const char *text = heddle_buffer_text(&escaped);
-    int status = text != NULL ? heddle_duck_prepare(parquet->connection, sql, statement_out, error)
-                              : heddle_error_out_of_memory(error);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_bind_text(*statement_out, 1, text, escaped.length, error);
-    }
-    heddle_buffer_free(&escaped);
-    return status;
-}
-
 static int file_describe(struct parquet_source *parquet, const char *path, struct heddle_arena *arena,
                          struct heddle_duck_description *description, struct heddle_error *error)
 {
     struct heddle_buffer escaped = {0};
-    path_escape(&escaped, path);
+    heddle_parquet_path_escape(&escaped, path);
     const char *text = heddle_buffer_text(&escaped);
     int status = HEDDLE_OK;
     if (text == NULL) {
@@ -143,7 +59,7 @@ static int file_describe(struct parquet_source *parquet, const char *path, struc
                                       description, error);
     }
     heddle_buffer_free(&escaped);
-    return status == HEDDLE_OK ? status : source_failure(status, path, error);
+    return status == HEDDLE_OK ? status : heddle_parquet_failure(status, path, error);
 }
 
 /* Adds the rows that the file's footer counts. */
@@ -152,8 +68,8 @@ static int file_count(struct parquet_source *parquet, const char *path, struct h
     struct heddle_duck_statement *statement = NULL;
     struct heddle_duck_result *result = NULL;
     struct heddle_batch *batch = NULL;
-    int status =
-        file_prepare(parquet, "SELECT num_rows FROM parquet_file_metadata($1)", path, &statement, error);
+    int status = heddle_parquet_prepare(parquet->connection, "SELECT num_rows FROM parquet_file_metadata($1)",
+                                        path, &statement, error);
     if (status == HEDDLE_OK) {
         status = heddle_duck_stream(statement, &result, error);
     }
@@ -166,7 +82,7 @@ static int file_count(struct parquet_source *parquet, const char *path, struct h
     heddle_batch_release(batch);
     heddle_duck_result_destroy(result);
     heddle_duck_statement_destroy(statement);
-    return status == HEDDLE_OK ? status : source_failure(status, path, error);
+    return status == HEDDLE_OK ? status : heddle_parquet_failure(status, path, error);
 }
 
 static bool field_equals(const struct heddle_field *a, const struct heddle_field *b)
@@ -285,7 +201,7 @@ static int parquet_begin(struct parquet_source *parquet, const struct heddle_sou
     HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
     HEDDLE_TRY(heddle_file_list_fill(options->path, endings, parquet->base.arena, &parquet->files, error));
     for (size_t i = 0; i < parquet->files.count; i++) {
-        HEDDLE_TRY(file_check(parquet->files.paths[i], error));
+        HEDDLE_TRY(heddle_parquet_file_check(parquet->files.paths[i], error));
     }
     const struct heddle_duck_options duck = {.library = heddle_source_setting(options, "library", NULL)};
     HEDDLE_TRY(heddle_duck_open(&duck, &parquet->duck, error));
@@ -299,7 +215,8 @@ static int file_next(struct parquet_source *parquet, size_t rows_max, struct hed
 {
     const char *path = parquet->files.paths[parquet->file];
     if (parquet->result == NULL) {
-        HEDDLE_TRY(file_prepare(parquet, parquet->sql, path, &parquet->statement, error));
+        HEDDLE_TRY(
+            heddle_parquet_prepare(parquet->connection, parquet->sql, path, &parquet->statement, error));
         HEDDLE_TRY(heddle_duck_stream(parquet->statement, &parquet->result, error));
         parquet->file_rows = 0;
     }
@@ -326,7 +243,7 @@ static int parquet_next(struct heddle_source *source, size_t rows_max, struct he
         }
         if (status != HEDDLE_END) {
             heddle_error_prefix(error, "after row %llu", (unsigned long long)parquet->file_rows);
-            return source_failure(status, parquet->files.paths[parquet->file], error);
+            return heddle_parquet_failure(status, parquet->files.paths[parquet->file], error);
         }
         result_drop(parquet);
         parquet->file++;
