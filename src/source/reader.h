@@ -36,6 +36,8 @@ HEDDLE_MUST_CHECK int heddle_csv_open(const struct heddle_source_options *option
                                       struct heddle_source **source_out, struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_jsonl_open(const struct heddle_source_options *options,
                                         struct heddle_source **source_out, struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_delta_open(const struct heddle_source_options *options,
+                                        struct heddle_source **source_out, struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_generate_open(const struct heddle_source_options *options,
                                            struct heddle_source **source_out, struct heddle_error *error);
 

@@ -216,10 +216,10 @@ int heddle_source_reject(struct heddle_source *source, const char *file, uint64_
 int heddle_source_open(const struct heddle_source_options *options, struct heddle_source **source_out,
                        struct heddle_error *error)
 {
-    static const char *const types[] = {"parquet", "csv", "jsonl", "generate"};
+    static const char *const types[] = {"parquet", "csv", "jsonl", "delta", "generate"};
     static int (*const openers[])(const struct heddle_source_options *, struct heddle_source **,
-                                  struct heddle_error *) = {heddle_parquet_open, heddle_csv_open,
-                                                            heddle_jsonl_open, heddle_generate_open};
+                                  struct heddle_error *) = {
+        heddle_parquet_open, heddle_csv_open, heddle_jsonl_open, heddle_delta_open, heddle_generate_open};
     const size_t count = sizeof types / sizeof types[0];
     const char *type = options->type != NULL ? options->type : "";
     for (size_t i = 0; i < count; i++) {
@@ -234,7 +234,7 @@ int heddle_source_open(const struct heddle_source_options *options, struct heddl
     const char *nearest = heddle_text_nearest(type, types, count);
     return heddle_error_set(
         error, HEDDLE_INVALID,
-        "source `%s`: there is no source type `%s`%s%s%s; there are parquet, csv, jsonl, generate",
+        "source `%s`: there is no source type `%s`%s%s%s; there are parquet, csv, jsonl, delta, generate",
         options->name, type, nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
         nearest != NULL ? "`" : "");
 }

@@ -27,7 +27,7 @@ struct heddle_source_setting {
 /* What to open. Everything is borrowed until open() returns. */
 struct heddle_source_options {
     const char *name;           /* in the job; goes into row references and messages */
-    const char *type;           /* "parquet", "csv", "jsonl", "generate" */
+    const char *type;           /* "parquet", "csv", "jsonl", "delta", "generate" */
     const char *path;           /* file, folder or pattern with `*`; NULL for generate */
     const char *const *columns; /* projection by field name, NULL = all */
     size_t column_count;
@@ -38,9 +38,9 @@ struct heddle_source_options {
     struct heddle_reject_sink rejects; /* rows that cannot be read (stage read) */
 };
 
-/* The kind of source that a path looks like ("parquet", "csv", "jsonl"), by its ending (.gz and .zst allowed
- * for csv and jsonl) or, for a folder, the ending of its files; NULL when it cannot be told. Static
- * memory. */
+/* The kind of source that a path looks like: "delta" for a folder that holds a `_delta_log`; else "parquet", "csv" or
+ * "jsonl" by its ending (.gz and .zst allowed for csv and jsonl) or, for a folder, the ending of its files; NULL when it
+ * cannot be told. Static memory. */
 const char *heddle_source_guess_type(const char *path);
 
 /* Opens a table. Errors: HEDDLE_SOURCE (missing file or folder, no file matches, unreadable, unknown column:

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "source/delta/log.h"
 #include "source/source.h"
 
 /* More files than this in one folder are a table that wants a log (Delta), not a list in memory. */
@@ -177,6 +178,9 @@ static const char *type_of_name(const char *name)
 
 const char *heddle_source_guess_type(const char *path)
 {
+    if (heddle_delta_is_table(path)) {
+        return "delta";
+    }
     const char *type = type_of_name(path);
     if (type != NULL) {
         return type;
