@@ -92,6 +92,14 @@ void heddle_cli_command_help(FILE *out, const struct heddle_command *command);
 int heddle_cli_number(const struct heddle_cli *cli, const char *name, uint64_t minimum, uint64_t maximum,
                       uint64_t *out);
 
+struct heddle_source;
+
+/* Opens the table that a command line names: its kind from --type or from `path`, --columns, --limit, --version and
+ * --timestamp where the command has them; rows that cannot be read are said on stderr. Errors: those of
+ * heddle_source_open(). */
+HEDDLE_MUST_CHECK int heddle_cli_source_open(struct heddle_cli *cli, const char *path,
+                                             struct heddle_source **source_out, struct heddle_error *error);
+
 int heddle_command_run(struct heddle_cli *cli);
 int heddle_command_check(struct heddle_cli *cli);
 int heddle_command_search(struct heddle_cli *cli);
@@ -99,6 +107,8 @@ int heddle_command_generate(struct heddle_cli *cli);
 int heddle_command_cypher(struct heddle_cli *cli);
 int heddle_command_init(struct heddle_cli *cli);
 int heddle_command_embed(struct heddle_cli *cli);
+int heddle_command_cat(struct heddle_cli *cli);
+int heddle_command_source(struct heddle_cli *cli);
 int heddle_command_model(struct heddle_cli *cli);
 int heddle_command_explain(struct heddle_cli *cli);
 int heddle_command_version(struct heddle_cli *cli);

@@ -51,6 +51,8 @@ static const enum heddle_option_id MODEL[] = {HEDDLE_OPTION_EMBED_THREADS, MODEL
                                               HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
                                               HEDDLE_OPTION_COUNT};
 
+static const enum heddle_option_id CAT[] = {HEDDLE_OPTION_LIMIT, HEDDLE_OPTION_COUNT};
+
 static const struct heddle_cli_flag CHECK_FLAGS[] = {
     {"explain", NULL, "print every setting with its value and where it came from"},
     {NULL, NULL, NULL},
@@ -85,8 +87,22 @@ static const struct heddle_cli_flag INIT_FLAGS[] = {
 static const struct heddle_cli_flag EMBED_FLAGS[] = {
     {"column", "NAME", "the column that holds the text; needed where there are several"},
     {"as", "NAME", "what the new column is called (embedding)"},
-    {"type", "T", "parquet, csv or jsonl; told from IN's name where not given"},
+    {"type", "T", "delta, parquet, csv or jsonl; told from IN's name where not given"},
     {"format", "F", "parquet or jsonl; told from OUT's name where not given"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag CAT_FLAGS[] = {
+    {"columns", "A,B", "only these columns, in this order"},
+    {"version", "N", "of a Delta table: the table as it was at this version"},
+    {"timestamp", "T", "of a Delta table: as it was then (2024-05-01, 2024-05-01T10:15:30Z)"},
+    {"type", "T", "delta, parquet, csv or jsonl; told from SOURCE where not given"},
+    {"format", "F", "jsonl, parquet or csv; told from the file's name where not given"},
+    {"o", "PATH", "write a file instead of JSON lines to stdout"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag SOURCE_FLAGS[] = {
+    {"version", "N", "of a Delta table: the table as it was at this version"},
+    {"type", "T", "delta, parquet, csv or jsonl; told from SOURCE where not given"},
     {NULL, NULL, NULL},
 };
 static const struct heddle_cli_flag MODEL_FLAGS[] = {
@@ -128,11 +144,19 @@ const struct heddle_command heddle_commands[] = {
      "things.\n",
      INIT_FLAGS, NULL, 1, 1, heddle_command_init},
     {"embed", "embed IN OUT [--column NAME]", "add a column of vectors to a table",
-     "IN is Parquet, CSV or JSON lines, OUT is Parquet or JSON lines. Rows keep their order; a row without "
+     "IN is a Delta table, Parquet, CSV or JSON lines, OUT is Parquet or JSON lines. Rows keep their order; "
+     "a row without "
      "text has no\n"
      "vector. OUT appears when it is complete.\n\n"
      "Example: heddle embed removals.parquet vectors.parquet --column RMV_REA_TX\n",
      EMBED_FLAGS, EMBED, 2, 2, heddle_command_embed},
+    {"cat", "cat SOURCE [--columns A,B] [-o FILE]", "print the rows of a table",
+     "SOURCE is a Delta table, a Parquet, CSV or JSON lines file, or a folder of such files. Types and nulls "
+     "are kept.\n\n"
+     "Example: heddle cat data/removals --version 3 --limit 10\n",
+     CAT_FLAGS, CAT, 1, 1, heddle_command_cat},
+    {"source", "source info SOURCE", "tell what a table is: kind, columns, version, files, features", "",
+     SOURCE_FLAGS, NULL, 2, 2, heddle_command_source},
     {"model", "model info|verify|fetch [NAME]", "tell about an embedding model, check it here, or fetch one",
      "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2).\n"
      "verify checks shapes, odd texts and meaning, and shows what each precision costs against fp32: cosine "
@@ -161,12 +185,12 @@ const struct heddle_command *heddle_command_find(const char *name)
 
 void heddle_cli_help(FILE *out)
 {
-    fprintf(
-        out,
-        "heddle %s brings tables into Neo4j: it reads Parquet, CSV and JSON lines, embeds their text, and\n"
-        "writes nodes, vectors and relationships through many connections.\n\n"
-        "usage: heddle COMMAND [ARGUMENTS]\n\n",
-        heddle_version());
+    fprintf(out,
+            "heddle %s brings tables into Neo4j: it reads Delta, Parquet, CSV and JSON lines, embeds their "
+            "text,\n"
+            "and writes nodes, vectors and relationships through many connections.\n\n"
+            "usage: heddle COMMAND [ARGUMENTS]\n\n",
+            heddle_version());
     for (const struct heddle_command *command = heddle_commands; command->name != NULL; command++) {
         fprintf(out, "  %-10s %s\n", command->name, command->summary);
     }
