@@ -1,11 +1,11 @@
 /* acquire.c: a channel for a need, and what a failure on it means for everybody else. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "bolt/driver/driver_parts.h"
 #include "bolt/failure.h"
-
-#include <stdlib.h>
 
 enum { NANOSECONDS_A_MILLISECOND = 1000000 };
 
@@ -133,6 +133,9 @@ void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_chan
                                 const char *database, struct heddle_error *error)
 {
     struct heddle_error own = {.status = channel->broken ? HEDDLE_NETWORK : HEDDLE_DATABASE};
+    if (error == NULL && channel->refusal != NULL) { /* nobody listens, and it has happened all the same */
+        snprintf(own.code, sizeof own.code, "%s", channel->refusal->failure.code);
+    }
     error = error != NULL ? error : &own;
     if (error->status == HEDDLE_NETWORK || error->status == HEDDLE_PROTOCOL) {
         if (channel->broken) {

@@ -204,12 +204,10 @@ void heddle_cursor_detach(struct heddle_cursor *cursor)
     }
 }
 
-/* An error on the channel: it ends the transaction, or the auto-commit result that it was. */
+/* An error on the channel: it ends the transaction, or the auto-commit result that it was. `error` is not NULL. */
 static int cursor_broke(struct heddle_cursor *cursor, int status, struct heddle_error *error)
 {
     struct heddle_session *session = cursor->session;
-    struct heddle_error own = {0};
-    error = error != NULL ? error : &own;
     const bool lost = session->channel->broken;
     const bool began = cursor->state != HEDDLE_CURSOR_RUNNING || lost;
     status = heddle_session_failed(session, status, error);
@@ -245,6 +243,8 @@ static void cursor_complete(struct heddle_cursor *cursor)
 static int advance(struct heddle_cursor *cursor, struct heddle_error *error)
 {
     struct heddle_channel *channel = cursor->session->channel;
+    struct heddle_error own = {0};
+    error = error != NULL ? error : &own;
     const int status = heddle_channel_read(channel, error);
     if (status != HEDDLE_OK) {
         struct heddle_error rest = {0};
@@ -261,6 +261,8 @@ static int advance(struct heddle_cursor *cursor, struct heddle_error *error)
 
 int heddle_cursor_await_run(struct heddle_cursor *cursor, struct heddle_error *error)
 {
+    struct heddle_error own = {0};
+    error = error != NULL ? error : &own;
     int status = heddle_channel_flush(cursor->session->channel, error);
     if (status != HEDDLE_OK) {
         return cursor_broke(cursor, status, error);
@@ -278,6 +280,8 @@ static int ask_more(struct heddle_cursor *cursor, bool discard, int64_t count, s
     struct heddle_channel *channel = session->channel;
     const bool last = !cursor->in_transaction || cursor->qid == session->transaction.last_qid;
     const int64_t qid = last ? -1 : cursor->qid;
+    struct heddle_error own = {0};
+    error = error != NULL ? error : &own;
     if (discard) {
         heddle_message_discard(&channel->pack, count, qid);
     } else {

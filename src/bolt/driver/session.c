@@ -131,8 +131,8 @@ int heddle_session_failed(struct heddle_session *session, int status, struct hed
     heddle_refusal_destroy(session->refusal);
     session->refusal = NULL;
     if (channel != NULL) {
-        session->refusal = heddle_channel_take_refusal(channel);
         heddle_driver_consequences(session->driver, channel, heddle_session_database(session), error);
+        session->refusal = heddle_channel_take_refusal(channel);
     }
     return status;
 }

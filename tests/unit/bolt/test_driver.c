@@ -364,6 +364,94 @@ static void a_session_of_another_user_logs_in_again_on_the_same_connection(void 
     finish(driver);
 }
 
+static void an_expired_login_is_renewed_on_the_connection_that_has_it(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        LOGIN,
+        "C: RUN RETURN 1",
+        "C: PULL",
+        "S: FAILURE {\"code\": \"Neo.ClientError.Security.AuthorizationExpired\", \"message\": \"m\"}",
+        "S: IGNORED",
+        "C: RESET",
+        "S: SUCCESS {}",
+        "C: LOGOFF",
+        "C: LOGON neo4j",
+        "C: RUN RETURN 1",
+        "C: PULL",
+        "S: SUCCESS {}",
+        "S: SUCCESS {}",
+        "S: SUCCESS {\"fields\": []}",
+        "S: SUCCESS {}",
+        NULL};
+    struct heddle_cursor *cursor = NULL;
+    struct heddle_error error = {0};
+    struct heddle_driver *driver = driver_for(lines, 4);
+    struct heddle_session *session = session_of(driver, &(struct heddle_session_options){0});
+    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, &error), HEDDLE_DATABASE);
+    assert_int_equal(error.action, HEDDLE_ACTION_RETRY);
+    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_OK);
+    heddle_cursor_destroy(cursor);
+    heddle_session_close(session);
+    finish(driver);
+}
+
+static void a_server_that_is_no_neo4j_is_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"C: HELLO", "C: LOGON", "S: SUCCESS {\"server\": \"FooBar/4.3.0\"}",
+                                        "S: SUCCESS {}", NULL};
+    struct heddle_error error = {0};
+    struct heddle_driver *driver = driver_for(lines, 4);
+    assert_int_equal(heddle_driver_verify(driver, NULL, &error), HEDDLE_PROTOCOL);
+    assert_non_null(strstr(error.message, "FooBar/4.3.0"));
+    finish(driver);
+}
+
+static void a_busy_database_costs_its_server_the_place_in_the_table_but_not_the_connection(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        LOGIN,
+        "C: ROUTE",
+        "S: SUCCESS {\"rt\": {\"ttl\": 300, \"servers\": [{\"role\": \"ROUTE\", \"addresses\": "
+        "[\"router:7687\"]}, "
+        "{\"role\": \"READ\", \"addresses\": [\"busy:1\", \"other:2\"]}, {\"role\": \"WRITE\", "
+        "\"addresses\": []}]}}",
+        LOGIN,
+        "C: RUN RETURN 1",
+        "C: PULL",
+        "S: FAILURE {\"code\": \"Neo.TransientError.General.DatabaseUnavailable\", \"message\": \"m\"}",
+        "S: IGNORED",
+        "C: RESET",
+        "S: SUCCESS {}",
+        LOGIN,
+        "C: RUN RETURN 1",
+        "C: PULL",
+        "S: SUCCESS {\"fields\": []}",
+        "S: SUCCESS {}",
+        NULL};
+    struct heddle_cursor *cursor = NULL;
+    size_t in_use = 0;
+    size_t idle = 0;
+    bolt_script_init(&script, 5, 4, lines);
+    struct heddle_driver *driver =
+        driver_with(&(struct heddle_driver_options){.uri = "neo4j://router"}, NULL);
+    const struct heddle_session_options options = {.read = true, .database = "people"};
+    struct heddle_session *session = session_of(driver, &options);
+    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_DATABASE);
+    heddle_driver_pool(driver, "busy:1", &in_use, &idle);
+    assert_int_equal(idle, 1);
+    struct heddle_error error = {0};
+    if (heddle_session_run(session, &query, NULL, &cursor, &error) != HEDDLE_OK) {
+        fail_msg("%s; %s", error.message, script.complaint);
+    }
+    assert_string_equal(script.dialled[2], "other:2");
+    heddle_cursor_destroy(cursor);
+    heddle_session_close(session);
+    finish(driver);
+}
+
 static void the_routing_table_decides_who_is_asked(void **state)
 {
     (void)state;
@@ -562,6 +650,9 @@ int main(void)
         cmocka_unit_test(a_lost_auto_commit_write_is_an_unknown_outcome_too),
         cmocka_unit_test(one_call_executes_pipelined_and_keeps_all_records),
         cmocka_unit_test(a_session_of_another_user_logs_in_again_on_the_same_connection),
+        cmocka_unit_test(an_expired_login_is_renewed_on_the_connection_that_has_it),
+        cmocka_unit_test(a_server_that_is_no_neo4j_is_refused),
+        cmocka_unit_test(a_busy_database_costs_its_server_the_place_in_the_table_but_not_the_connection),
         cmocka_unit_test(the_routing_table_decides_who_is_asked),
         cmocka_unit_test(mistakes_are_refused_before_anything_is_sent),
         cmocka_unit_test(threads_share_a_driver_and_wait_for_its_one_connection),
