@@ -309,7 +309,8 @@ static void move_tensors_by_one_byte(void)
 static void weights_that_are_not_aligned_are_read_all_the_same(void **state)
 {
     (void)state;
-    write_tiny_weights(directory, "F32");
+    const struct print expected =
+        expected_print(); /* now: the word table stays in the file, which is about to move */
     struct heddle_weights *aligned = load(&tiny);
     move_tensors_by_one_byte();
     assert_int_equal(data_of("encoder.layer.1.output.dense.weight") % 2, 1);
@@ -324,11 +325,9 @@ static void weights_that_are_not_aligned_are_read_all_the_same(void **state)
         assert_memory_equal(left->narrow.weights, right->narrow.weights, TINY_WIDE * words * sizeof(float));
     }
     assert_int_equal(heddle_weights_count(aligned), heddle_weights_count(moved));
-    float left[SAMPLE][TINY_WIDTH];
-    float right[SAMPLE][TINY_WIDTH];
-    heddle_weights_embed(aligned, sample, SAMPLE, left[0]);
-    heddle_weights_embed(moved, sample, SAMPLE, right[0]);
-    assert_memory_equal(left, right, sizeof left);
+    const struct print print = print_of(moved);
+    assert_memory_equal(print.rows, expected.rows, sizeof print.rows);
+    assert_true(print.bits == expected.bits);
     heddle_weights_destroy(moved);
     heddle_weights_destroy(aligned);
     write_tiny_weights(directory, "F32");
