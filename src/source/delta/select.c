@@ -104,10 +104,12 @@ static int leaf_write(const struct writer *writer, const struct heddle_delta_typ
         heddle_buffer_append_format(sql, "decode(%s)", input);
     } else if (type->kind == HEDDLE_DELTA_BINARY && strcmp(node->type, "VARCHAR") == 0) {
         heddle_buffer_append_format(sql, "encode(%s)", input);
-    } else if (text != NULL && strcmp(node->type, text) == 0) {
+    } else if (text == NULL) {
+        sql->failed = true;
+    } else if (strcmp(node->type, text) == 0) {
         heddle_buffer_append_text(sql, input);
     } else {
-        heddle_buffer_append_format(sql, "CAST(%s AS %s)", input, text != NULL ? text : "");
+        heddle_buffer_append_format(sql, "CAST(%s AS %s)", input, text);
     }
     heddle_buffer_free(&wanted);
     return HEDDLE_OK;

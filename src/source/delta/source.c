@@ -74,9 +74,11 @@ static int deletions_load(struct delta_source *delta, const struct heddle_delta_
                                 delta->path, add->vector.rows, rows);
     }
     struct heddle_delta_deletions *deletions = NULL;
-    if (heddle_delta_vector_load(&delta->snapshot->log.root, &add->vector, delta->file_arena, &deletions,
-                                 error) != HEDDLE_OK) {
-        return heddle_error_prefix(error, "%s", delta->path);
+    const int status = heddle_delta_vector_load(&delta->snapshot->log.root, &add->vector, delta->file_arena,
+                                                &deletions, error);
+    if (status != HEDDLE_OK) {
+        heddle_error_prefix(error, "%s", delta->path);
+        return status;
     }
     if (heddle_delta_deletions_count(deletions) > 0 &&
         heddle_delta_deletions_last(deletions) >= (uint64_t)rows) {

@@ -29,7 +29,7 @@ static int folder_make(void **state)
     return mkdtemp(folder) != NULL ? 0 : -1;
 }
 
-static int folder_remove(void **state)
+static inline int folder_remove(void **state)
 {
     (void)state;
     char path[512];
@@ -106,7 +106,7 @@ static inline void batch_print(const struct heddle_batch *batch, struct heddle_b
     }
     for (size_t row = 0; row < batch->rows; row++) {
         heddle_buffer_append_format(out, "%s:%llu", slash != NULL ? slash + 1 : batch->file,
-                                    (unsigned long long)(batch->first_row + row));
+                                    (unsigned long long)heddle_batch_ordinal(batch, row));
         for (size_t i = 0; i < batch->schema->count; i++) {
             heddle_buffer_append_format(out, "|%s",
                                         heddle_column_print(&batch->columns[i], row, text, sizeof text));
