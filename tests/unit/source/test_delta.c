@@ -136,19 +136,20 @@ static void columns_are_found_by_field_ids_whatever_they_are_called(void **state
 static void partition_values_read_as_every_type(void **state)
 {
     (void)state;
-    static const char fields
-        [] = FIELD("n", "integer") "," FIELD("i", "integer") "," FIELD("s", "string") "," FIELD("b", "boolea"
-                                                                                                     "n") "," FIELD("f", "double") "," FIELD(
-            "d",
-            "date") "," FIELD("m",
-                              "decimal(5,2)") "," FIELD("t",
-                                                        "timestamp") "," FIELD("u",
-                                                                               "timestamp_ntz") "," FIELD("y",
-                                                                                                          "bi"
-                                                                                                          "na"
-                                                                                                          "r"
-                                                                                                          "y") "," FIELD("v",
-                                                                                                                         "void");
+    static const char fields[] = FIELD("n", "integer") "," FIELD("i", "integer") "," FIELD("s", "string") "," FIELD(
+        "b",
+        "boolea"
+        "n") "," FIELD("f",
+                       "double") "," FIELD("d",
+                                           "date") "," FIELD("m",
+                                                             "decimal(5,2)") "," FIELD("t",
+                                                                                       "timestamp") "," FIELD("u",
+                                                                                                              "timestamp_ntz") "," FIELD("y",
+                                                                                                                                         "bi"
+                                                                                                                                         "na"
+                                                                                                                                         "r"
+                                                                                                                                         "y") "," FIELD("v",
+                                                                                                                                                        "void");
     static const char columns[] = "\"i\",\"s\",\"b\",\"f\",\"d\",\"m\",\"t\",\"u\",\"y\"";
     static const char values[] =
         "{\"add\":{\"path\":\"a.parquet\",\"size\":1,\"modificationTime\":1,\"dataChange\":true,"
