@@ -8,6 +8,7 @@ NAME/delta and, where it can be read, its rows in NAME/expected/*.parquet. The e
 than heddle's, and compared as a multiset of rows. Tables without expected rows must be refused for the reason below, or are
 empty. Exits 77 with the reason where the folder, pyarrow, tar or zstd are missing.
 """
+import base64
 import collections
 import datetime
 import decimal
@@ -122,7 +123,6 @@ def our_value(value, kind):
     if pa.types.is_decimal(kind):
         return decimal.Decimal(value)
     if pa.types.is_binary(kind):
-        import base64
         return base64.b64decode(value, validate=True)
     return value
 
@@ -189,12 +189,16 @@ def compare(heddle, folder, name):
     except (ValueError, KeyError) as reason:
         return str(reason)
     if ours == expected:
+        compare.rows += sum(ours.values())
         return None
     missing, extra = expected - ours, ours - expected
     text = f"{sum(missing.values())} rows are missing and {sum(extra.values())} too many"
     for title, rows in (("missing", missing), ("too many", extra)):
         text += "".join(f"\n    {title}: {row}" for row in list(rows)[:1])
     return text
+
+
+compare.rows = 0
 
 
 def compare_refusal(heddle, table, name):
@@ -231,7 +235,7 @@ def main():
             wrong = compare(heddle, folder, name)
             failed += wrong is not None
             print(f"{'ok    ' if wrong is None else 'FAILED'} {name}{'' if wrong is None else ': ' + wrong}")
-    print(f"{len(archives) - failed} of {len(archives)} golden tables as expected")
+    print(f"{len(archives) - failed} of {len(archives)} golden tables as expected, {compare.rows} rows equal")
     if not archives:
         print("no golden tables found")
     sys.exit(1 if failed or not archives else 0)
