@@ -31,15 +31,14 @@ static inline __attribute__((always_inline)) vector multiply_add(const enum prod
     return sum;
 }
 
-/* `rows` and `product` are constants wherever this is inlined: the loops over rows vanish and the sums are registers. Rows
- * of a are a_step bytes apart, rows of c c_step floats. */
-static inline __attribute__((always_inline)) void tile(const enum product product, const size_t rows,
-                                                       const char *a, size_t a_step, const char *b,
-                                                       size_t steps, float *c, size_t c_step,
-                                                       const char *ahead, size_t ahead_step)
+/* The sums of a tile. `rows` and `product` are constants wherever this is inlined: the loops over rows vanish and the sums
+ * are registers. Rows of a are a_step bytes apart. */
+static inline __attribute__((always_inline)) void tile_sums(const enum product product, const size_t rows,
+                                                            const char *a, size_t a_step, const char *b,
+                                                            size_t steps, const char *ahead,
+                                                            size_t ahead_step, vector left[static TILE_ROWS],
+                                                            vector right[static TILE_ROWS])
 {
-    vector left[TILE_ROWS];
-    vector right[TILE_ROWS];
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; r++) {
         left[r] = v_all(0);
@@ -58,6 +57,17 @@ static inline __attribute__((always_inline)) void tile(const enum product produc
             right[r] = multiply_add(product, right[r], all, b_right);
         }
     }
+}
+
+/* Rows of c are c_step floats apart. */
+static inline __attribute__((always_inline)) void tile(const enum product product, const size_t rows,
+                                                       const char *a, size_t a_step, const char *b,
+                                                       size_t steps, float *c, size_t c_step,
+                                                       const char *ahead, size_t ahead_step)
+{
+    vector left[TILE_ROWS];
+    vector right[TILE_ROWS];
+    tile_sums(product, rows, a, a_step, b, steps, ahead, ahead_step, left, right);
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; r++) {
         v_store(c + r * c_step, left[r]);
@@ -76,26 +86,27 @@ typedef void tile_function(const char *a, size_t a_step, const char *b, size_t s
         tile(product, rows, a, a_step, b, steps, c, c_step, ahead, ahead_step);                              \
     }
 
-/* Defines `name`, a table of 1 to 14 rows' tile functions. */
-#define TILES(name, product)                                                                                 \
-    TILE_OF(name, product, 1)                                                                                \
-    TILE_OF(name, product, 2)                                                                                \
-    TILE_OF(name, product, 3)                                                                                \
-    TILE_OF(name, product, 4)                                                                                \
-    TILE_OF(name, product, 5)                                                                                \
-    TILE_OF(name, product, 6)                                                                                \
-    TILE_OF(name, product, 7)                                                                                \
-    TILE_OF(name, product, 8)                                                                                \
-    TILE_OF(name, product, 9)                                                                                \
-    TILE_OF(name, product, 10)                                                                               \
-    TILE_OF(name, product, 11)                                                                               \
-    TILE_OF(name, product, 12)                                                                               \
-    TILE_OF(name, product, 13)                                                                               \
-    TILE_OF(name, product, 14)                                                                               \
-    static tile_function *const name[TILE_ROWS + 1] = {                                                      \
+/* Defines `name`, a table of functions of `type` for 1 to 14 rows, each defined by DEFINE(name, product, rows). */
+#define TILES_BY(DEFINE, type, name, product)                                                                \
+    DEFINE(name, product, 1)                                                                                 \
+    DEFINE(name, product, 2)                                                                                 \
+    DEFINE(name, product, 3)                                                                                 \
+    DEFINE(name, product, 4)                                                                                 \
+    DEFINE(name, product, 5)                                                                                 \
+    DEFINE(name, product, 6)                                                                                 \
+    DEFINE(name, product, 7)                                                                                 \
+    DEFINE(name, product, 8)                                                                                 \
+    DEFINE(name, product, 9)                                                                                 \
+    DEFINE(name, product, 10)                                                                                \
+    DEFINE(name, product, 11)                                                                                \
+    DEFINE(name, product, 12)                                                                                \
+    DEFINE(name, product, 13)                                                                                \
+    DEFINE(name, product, 14)                                                                                \
+    static type *const name[TILE_ROWS + 1] = {                                                               \
         NULL,     name##_1, name##_2,  name##_3,  name##_4,  name##_5,  name##_6,  name##_7,                 \
         name##_8, name##_9, name##_10, name##_11, name##_12, name##_13, name##_14,                           \
     };
+#define TILES(name, product) TILES_BY(TILE_OF, tile_function, name, product)
 
 /* Rows are shared out evenly over the fewest tiles: 16 rows are 8 + 8, not 14 + 2. */
 static inline size_t tile_count(size_t rows)

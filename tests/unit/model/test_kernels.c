@@ -499,6 +499,58 @@ static void narrow_attention_equals_double_arithmetic_but_for_rounding(void **st
     with_each_narrow_kernel(check_narrow_attention);
 }
 
+/* One query of `tokens` meets keys that give it scores from -`top` to `top`, the others small ones: its context is the value
+ * of the key it likes best, theirs are means. */
+static void check_narrow_top(const struct heddle_kernel *kernel, size_t tokens, size_t loud, float top)
+{
+    enum { WIDTH = 32, H = HEADS * WIDTH };
+    float *qkv = aligned(tokens * 3 * H);
+    for (size_t t = 0; t < tokens; t++) {
+        for (size_t i = 0; i < H; i++) {
+            qkv[t * 3 * H + i] = t == loud ? top / WIDTH : 0;
+            qkv[t * 3 * H + H + i] = t == tokens / 2 ? 1 : -1;
+            qkv[t * 3 * H + 2 * H + i] = (float)(t % 4);
+        }
+    }
+    uint16_t *narrow = narrowed(qkv, tokens * 3 * H, 1000 * 3 * H);
+    uint16_t *context = (uint16_t *)(void *)aligned((tokens + HEDDLE_TOKEN_ROOM) * H / 2);
+    void *scratch = aligned(kernel->attention_bytes(tokens, WIDTH) / sizeof(float));
+    const struct heddle_attention attention = {.qkv = narrow,
+                                               .tokens = tokens,
+                                               .heads = HEADS,
+                                               .head_width = WIDTH,
+                                               .context = context,
+                                               .scratch = scratch};
+    kernel->attention(&attention);
+    for (size_t t = 0; t < tokens; t++) {
+        double expected[HIDDEN_MAX];
+        expected_context(qkv, tokens, WIDTH, 0, t, expected);
+        assert_true(fabs((double)widened(context[t * H]) - expected[0]) < 0.012);
+        assert_int_equal(context[t * H], context[t * H + H - 1]);
+    }
+    free(scratch);
+    free(context);
+    free(narrow);
+    free(qkv);
+}
+
+static void check_narrow_tops(const struct heddle_kernel *kernel)
+{
+    static const float tops[] = {4,  40, 43,  44,  44.25f, 44.5f, 45,     64,
+                                 88, 90, 100, 178, 300,    600,   -44.5f, -300};
+    for (size_t i = 0; i < sizeof tops / sizeof tops[0]; i++) {
+        check_narrow_top(kernel, 1, 0, tops[i]);
+        check_narrow_top(kernel, 20, 19, tops[i]);
+        check_narrow_top(kernel, 70, 30, tops[i]);
+    }
+}
+
+static void narrow_scores_of_any_size_give_a_softmax(void **state)
+{
+    (void)state;
+    with_each_narrow_kernel(check_narrow_tops);
+}
+
 /* ---- choosing ---- */
 
 static void the_best_kernel_that_runs_is_chosen_and_others_by_name(void **state)
@@ -543,6 +595,7 @@ int main(void)
         cmocka_unit_test(narrow_dense_layers_equal_double_arithmetic_but_for_rounding),
         cmocka_unit_test(a_narrow_token_has_the_same_bits_with_any_neighbours),
         cmocka_unit_test(narrow_attention_equals_double_arithmetic_but_for_rounding),
+        cmocka_unit_test(narrow_scores_of_any_size_give_a_softmax),
         cmocka_unit_test(the_best_kernel_that_runs_is_chosen_and_others_by_name),
         cmocka_unit_test(an_unknown_kernel_is_refused_with_those_that_run),
     };
