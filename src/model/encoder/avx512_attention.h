@@ -262,9 +262,10 @@ static void weigh_keys(const struct head *head, const char *queries, size_t step
     soften(head->scores, room, rows, tokens, head->weights, scale_out);
 }
 
-/* `rows` queries of one head, `step` numbers apart, to contexts `hidden` apart. */
+/* `rows` queries of one head, `step` numbers apart, to contexts `hidden` apart. Meanwhile rows from `ahead` on, as far apart,
+ * are fetched: one for every two tokens. */
 static void attend(const struct head *head, const uint16_t *queries, size_t step, size_t rows,
-                   uint16_t *context, size_t hidden)
+                   uint16_t *context, size_t hidden, const uint16_t *ahead)
 {
     alignas(64) float block[TILE_ROWS * TILE_COLUMNS];
     alignas(64) float scale[V_FLOATS];
@@ -274,7 +275,7 @@ static void attend(const struct head *head, const uint16_t *queries, size_t step
     for (size_t i = 0; i < head->width; i += HEAD_STEP) {
         bf16_tiles[rows]((const char *)head->weights, room * sizeof *head->weights,
                          head->values + i / HEAD_STEP * value_steps * PANEL_STEP_BYTES, value_steps, block,
-                         TILE_COLUMNS, head->values, 0);
+                         TILE_COLUMNS, (const char *)ahead, step * sizeof *ahead);
         for (size_t r = 0; r < rows; r++) {
             const vector by = v_all(scale[r]);
             store_narrow_pair(context + r * hidden + i, v_mul(v_load(block + r * TILE_COLUMNS), by),
@@ -302,8 +303,11 @@ static void narrow_attention(const struct heddle_attention *attention)
         pack_values(queries + 2 * hidden, step, tokens, width, head.values);
         for (size_t j = 0; j < count; j++) {
             const size_t first = tokens * j / count;
+            /* Of the next head, half the keys (1), values (2) or queries (0): lines far apart, which no CPU foresees. */
+            const size_t kind = (j / 2 + 1) % 3;
+            const uint16_t *ahead = queries + width + kind * hidden + j % 2 * (tokens / 2) * step;
             attend(&head, queries + first * step, step, tokens * (j + 1) / count - first,
-                   context + first * hidden, hidden);
+                   context + first * hidden, hidden, ahead);
         }
     }
 }
