@@ -162,9 +162,10 @@ int heddle_suggest_job(const char *path, const char *model, struct heddle_buffer
     const struct heddle_suggest_file file = {
         .path = path, .type = heddle_source_guess_type(path), .model = model};
     if (file.type == NULL) {
-        return heddle_error_set(
-            error, HEDDLE_SOURCE,
-            "cannot tell what kind of table %s is: its name should end in .parquet, .csv or .jsonl", path);
+        return heddle_error_set(error, HEDDLE_SOURCE,
+                                "cannot tell what kind of table %s is: it should be a Delta table's folder, "
+                                "or its name end in .parquet, .csv or .jsonl",
+                                path);
     }
     const struct heddle_source_options options = {.name = "table",
                                                   .type = file.type,
