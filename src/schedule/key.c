@@ -154,12 +154,15 @@ enum heddle_key_state heddle_key_append(struct heddle_buffer *buffer, const stru
     return HEDDLE_KEY_USABLE;
 }
 
-uint32_t heddle_key_bucket(uint64_t hash)
+void heddle_key_hash_integers(const int64_t *values, size_t count, uint64_t seed, uint64_t *hashes)
 {
-    return (uint32_t)(hash & (HEDDLE_KEY_BUCKETS - 1));
+    uint8_t bytes[1 + sizeof(int64_t)] = {KEY_TAG_INTEGER};
+    for (size_t i = 0; i < count; i++) {
+        memcpy(bytes + 1, &values[i], sizeof values[i]);
+        hashes[i] = heddle_hash_bytes(bytes, sizeof bytes, seed);
+    }
 }
 
-/* Buckets are dealt out evenly. Counts of rows a bucket could replace this by a table without anyone else noticing. */
 uint32_t heddle_key_part(uint64_t hash, size_t parts)
 {
     return (uint32_t)(heddle_key_bucket(hash) % parts);

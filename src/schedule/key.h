@@ -32,10 +32,18 @@ enum heddle_key_state heddle_key_append(struct heddle_buffer *buffer, const stru
 /* Virtual buckets between hash and part: a table of exact counts over them is what balances parts. */
 enum { HEDDLE_KEY_BUCKETS = 65536 };
 
-/* The bucket of a key's hash (heddle_hash_bytes of its canonical bytes under the load's seed). */
-uint32_t heddle_key_bucket(uint64_t hash);
+/* The bucket of a key's hash (heddle_hash_bytes of its canonical bytes under the load's seed). Here in the open because it
+ * is asked for every end of every row. */
+static inline uint32_t heddle_key_bucket(uint64_t hash)
+{
+    return (uint32_t)(hash & (HEDDLE_KEY_BUCKETS - 1));
+}
 
-/* The part of a key's hash, 0 .. parts-1 (parts > 0). Every writer of a load must ask with the same `parts`. */
+/* The hashes of `count` whole numbers, each what heddle_hash_bytes answers for its canonical bytes: the short way for
+ * the most common keys, equal to the long one. */
+void heddle_key_hash_integers(const int64_t *values, size_t count, uint64_t seed, uint64_t *hashes);
+
+/* The part of a key's hash where no counts are known (schedule/parts.h balances by counts), 0 .. parts-1 (parts > 0). Every writer of a load must ask with the same `parts`. */
 uint32_t heddle_key_part(uint64_t hash, size_t parts);
 
 #endif

@@ -1,12 +1,5 @@
-/* scheduler.c: tiles of rows, a set of busy parts, and the choice of what goes next.
- *
- * A pick looks once through the tiles of a stream that have rows, and keeps those whose parts are all free (the
- * candidates). It starts from the candidate that touches the part with the most rows left (the critical part first, as in
- * list scheduling), then grows the set of held parts one part at a time, by the one that brings the most rows, and takes
- * every candidate that lies within the held parts. Cost: tiles of the stream times parts held, some ten microseconds for
- * the thousand tiles of eight writers, against milliseconds that a transaction takes.
- */
-#include "schedule/scheduler.h"
+/* scheduler.c: streams and their tiles: making them, adding rows, taking everything apart. */
+#include "schedule/scheduler_state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,63 +7,12 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-/* Index of a part over all spaces; NO_PART stays NO_PART. */
-typedef uint32_t part_id;
-
-/* First in, first out: rows[head .. tail). */
-struct tile {
-    part_id a;
-    part_id b;
-    struct heddle_schedule_row *rows;
-    size_t head;
-    size_t tail;
-    size_t capacity;
-    uint64_t bytes;
-};
-
-struct stream {
-    size_t rows_max;
-    uint64_t bytes_max;
-    size_t rows;
-    uint64_t bytes;
-    struct tile **tiles; /* all that ever had rows */
-    size_t tile_count;
-    size_t tile_capacity;
-    uint32_t *slots; /* open addressing over (a, b): index into tiles + 1, 0 = free */
-    size_t slot_count;
-};
-
-/* Work with what only the scheduler knows about it. */
-struct held_work {
-    struct heddle_schedule_work public;
-    part_id *parts;
-    size_t part_count;
-    struct heddle_schedule_row rows[];
-};
-
-struct heddle_scheduler {
-    struct heddle_schedule_options options;
-    size_t part_total;
-    uint8_t *busy;   /* a part: held by work in flight */
-    uint64_t *load;  /* a part: rows not yet picked that touch it */
-    uint8_t *chosen; /* a part: held by the pick under way */
-    uint64_t *gain;  /* a part: rows that choosing it would add to the pick under way */
-    size_t *held_in_space;
-    part_id *held; /* chosen parts, in order */
-    size_t held_count;
-    struct tile **candidates; /* of the pick under way */
-    size_t candidate_capacity;
-    struct stream *streams;
-    size_t stream_count;
-    size_t stream_capacity;
-    size_t rows;
-    uint64_t bytes;
-    size_t in_flight;
-    uint64_t next_id;
-};
-
 /* A new table of tiles is this large: 64 tiles are 8 parts by 8. */
 enum { STREAM_SLOTS_FIRST = 128 };
+
+/* Empty tiles are freed when there are more than this and more than waiting ones; they are looked for when the table
+ * grows. Part sets of three and more can be so many. */
+enum { EMPTY_TILES_MAX = 4096 };
 
 int heddle_scheduler_create(const struct heddle_schedule_options *options,
                             struct heddle_scheduler **scheduler_out, struct heddle_error *error)
@@ -86,21 +28,47 @@ int heddle_scheduler_create(const struct heddle_schedule_options *options,
     if (scheduler == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    const size_t total = options->spaces * options->parts;
     scheduler->options = *options;
-    scheduler->part_total = options->spaces * options->parts;
-    scheduler->busy = heddle_calloc(scheduler->part_total, sizeof *scheduler->busy);
-    scheduler->load = heddle_calloc(scheduler->part_total, sizeof *scheduler->load);
-    scheduler->chosen = heddle_calloc(scheduler->part_total, sizeof *scheduler->chosen);
-    scheduler->gain = heddle_calloc(scheduler->part_total, sizeof *scheduler->gain);
-    scheduler->held = heddle_calloc(scheduler->part_total, sizeof *scheduler->held);
+    scheduler->store.spill = options->spill;
+    scheduler->part_total = total;
+    scheduler->busy = heddle_calloc(total, sizeof *scheduler->busy);
+    scheduler->chosen = heddle_calloc(total, sizeof *scheduler->chosen);
+    scheduler->tried = heddle_calloc(total, sizeof *scheduler->tried);
+    scheduler->load = heddle_calloc(total, sizeof *scheduler->load);
+    scheduler->gain = heddle_calloc(total, sizeof *scheduler->gain);
+    scheduler->gaining = heddle_calloc(total, sizeof *scheduler->gaining);
+    scheduler->held = heddle_calloc(total, sizeof *scheduler->held);
     scheduler->held_in_space = heddle_calloc(options->spaces, sizeof *scheduler->held_in_space);
-    if (scheduler->busy == NULL || scheduler->load == NULL || scheduler->chosen == NULL ||
-        scheduler->gain == NULL || scheduler->held == NULL || scheduler->held_in_space == NULL) {
+    if (scheduler->busy == NULL || scheduler->chosen == NULL || scheduler->tried == NULL ||
+        scheduler->load == NULL || scheduler->gain == NULL || scheduler->gaining == NULL ||
+        scheduler->held == NULL || scheduler->held_in_space == NULL) {
         heddle_scheduler_destroy(scheduler);
         return heddle_error_out_of_memory(error);
     }
     *scheduler_out = scheduler;
     return HEDDLE_OK;
+}
+
+static void tile_destroy(struct heddle_scheduler *scheduler, struct heddle_tile *tile)
+{
+    heddle_row_queue_clear(&scheduler->store, &tile->queue);
+    free(tile);
+}
+
+void heddle_stream_clear(struct heddle_scheduler *scheduler, struct heddle_stream *stream)
+{
+    for (size_t i = 0; i < stream->all.count; i++) {
+        tile_destroy(scheduler, stream->all.tiles[i]);
+    }
+    for (size_t i = 0; stream->lists != NULL && i < scheduler->part_total; i++) {
+        free(stream->lists[i].tiles);
+    }
+    free(stream->all.tiles);
+    free(stream->lists);
+    free(stream->used);
+    free(stream->slots);
+    *stream = (struct heddle_stream){.rows_max = stream->rows_max, .bytes_max = stream->bytes_max};
 }
 
 void heddle_scheduler_destroy(struct heddle_scheduler *scheduler)
@@ -109,22 +77,18 @@ void heddle_scheduler_destroy(struct heddle_scheduler *scheduler)
         return;
     }
     for (size_t i = 0; i < scheduler->stream_count; i++) {
-        struct stream *stream = &scheduler->streams[i];
-        for (size_t j = 0; j < stream->tile_count; j++) {
-            free(stream->tiles[j]->rows);
-            free(stream->tiles[j]);
-        }
-        free(stream->tiles);
-        free(stream->slots);
+        heddle_stream_clear(scheduler, &scheduler->streams[i]);
     }
     free(scheduler->streams);
     free(scheduler->busy);
-    free(scheduler->load);
     free(scheduler->chosen);
+    free(scheduler->tried);
+    free(scheduler->load);
     free(scheduler->gain);
+    free(scheduler->gaining);
     free(scheduler->held);
     free(scheduler->held_in_space);
-    free(scheduler->candidates);
+    free(scheduler->taken.tiles);
     free(scheduler);
 }
 
@@ -142,17 +106,21 @@ int heddle_scheduler_add_stream(struct heddle_scheduler *scheduler, size_t rows_
         return heddle_error_out_of_memory(error);
     }
     scheduler->streams[scheduler->stream_count] =
-        (struct stream){.rows_max = rows_max, .bytes_max = bytes_max};
+        (struct heddle_stream){.rows_max = rows_max, .bytes_max = bytes_max};
     *stream_out = scheduler->stream_count++;
     return HEDDLE_OK;
 }
 
-static size_t slot_of(const struct stream *stream, part_id a, part_id b)
+static size_t slot_of(const struct heddle_stream *stream, const uint32_t *parts, size_t count)
 {
-    size_t at = (size_t)heddle_hash_mix((uint64_t)a << 32 | b) & (stream->slot_count - 1);
+    uint64_t hash = count;
+    for (size_t i = 0; i < count; i++) {
+        hash = (hash << 32 ^ hash >> 32 ^ parts[i]) * 0x9e3779b97f4a7c15ULL;
+    }
+    size_t at = (size_t)(hash >> 32) & (stream->slot_count - 1);
     while (stream->slots[at] != 0) {
-        const struct tile *tile = stream->tiles[stream->slots[at] - 1];
-        if (tile->a == a && tile->b == b) {
+        const struct heddle_tile *tile = stream->all.tiles[stream->slots[at] - 1];
+        if (tile->part_count == count && memcmp(tile->parts, parts, count * sizeof *parts) == 0) {
             break;
         }
         at = (at + 1) & (stream->slot_count - 1);
@@ -160,81 +128,189 @@ static size_t slot_of(const struct stream *stream, part_id a, part_id b)
     return at;
 }
 
-/* Keeps the table at most half full. */
-static bool stream_make_room(struct stream *stream)
+static void enter_tiles(struct heddle_stream *stream)
 {
-    if (heddle_grow((void **)&stream->tiles, &stream->tile_capacity, stream->tile_count + 1,
-                    sizeof(struct tile *)) != 0) {
-        return false;
+    memset(stream->slots, 0, stream->slot_count * sizeof *stream->slots);
+    for (size_t i = 0; i < stream->all.count; i++) {
+        const struct heddle_tile *tile = stream->all.tiles[i];
+        stream->slots[slot_of(stream, tile->parts, tile->part_count)] = (uint32_t)i + 1;
     }
-    if (stream->slots != NULL && (stream->tile_count + 1) * 2 <= stream->slot_count) {
+}
+
+static bool tile_is_idle(const struct heddle_tile *tile)
+{
+    return tile->queue.rows == 0 && !tile->kept;
+}
+
+static void list_forget_empty(struct heddle_tile_list *list)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!tile_is_idle(list->tiles[i])) {
+            list->tiles[kept++] = list->tiles[i];
+        }
+    }
+    list->count = kept;
+}
+
+/* Frees the tiles without rows where there are very many. */
+static void stream_sweep(struct heddle_scheduler *scheduler, struct heddle_stream *stream)
+{
+    size_t empty = 0;
+    for (size_t i = 0; i < stream->all.count; i++) {
+        empty += tile_is_idle(stream->all.tiles[i]) ? 1 : 0;
+    }
+    if (empty <= EMPTY_TILES_MAX || empty * 2 <= stream->all.count) {
+        return;
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < stream->used_count; i++) {
+        const uint32_t part = stream->used[i];
+        list_forget_empty(&stream->lists[part]);
+        if (stream->lists[part].count > 0) {
+            stream->used[used++] = part;
+        }
+    }
+    stream->used_count = used;
+    for (size_t i = 0; i < stream->all.count; i++) {
+        if (tile_is_idle(stream->all.tiles[i])) {
+            tile_destroy(scheduler, stream->all.tiles[i]);
+            stream->all.tiles[i] = NULL;
+        }
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < stream->all.count; i++) {
+        if (stream->all.tiles[i] != NULL) {
+            stream->all.tiles[kept++] = stream->all.tiles[i];
+        }
+    }
+    stream->all.count = kept;
+    enter_tiles(stream);
+}
+
+/* Keeps the table at most half full. */
+static bool stream_make_room(struct heddle_scheduler *scheduler, struct heddle_stream *stream)
+{
+    if (stream->lists == NULL) {
+        stream->lists = heddle_calloc(scheduler->part_total, sizeof *stream->lists);
+        stream->used =
+            stream->lists == NULL ? NULL : heddle_calloc(scheduler->part_total, sizeof *stream->used);
+        if (stream->used == NULL) {
+            free(stream->lists);
+            stream->lists = NULL;
+            return false;
+        }
+    }
+    if (stream->slots != NULL && (stream->all.count + 1) * 2 > stream->slot_count) {
+        stream_sweep(scheduler, stream);
+    }
+    if (stream->slots != NULL && (stream->all.count + 1) * 2 <= stream->slot_count) {
         return true;
     }
     const size_t count = stream->slot_count == 0 ? STREAM_SLOTS_FIRST : stream->slot_count * 2;
-    uint32_t *slots = heddle_calloc(count, sizeof *slots);
+    uint32_t *slots = heddle_malloc(count * sizeof *slots);
     if (slots == NULL) {
         return false;
     }
     free(stream->slots);
     stream->slots = slots;
     stream->slot_count = count;
-    for (size_t i = 0; i < stream->tile_count; i++) {
-        slots[slot_of(stream, stream->tiles[i]->a, stream->tiles[i]->b)] = (uint32_t)i + 1;
-    }
+    enter_tiles(stream);
     return true;
 }
 
-/* The tile of (a, b), made where there is none; NULL when out of memory. */
-static struct tile *stream_tile(struct stream *stream, part_id a, part_id b)
+static bool list_make_room(struct heddle_tile_list *list)
 {
+    return heddle_grow((void **)&list->tiles, &list->capacity, list->count + 1,
+                       sizeof(struct heddle_tile *)) == 0;
+}
+
+struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t index, const uint32_t *parts,
+                                   size_t count)
+{
+    struct heddle_stream *stream = &scheduler->streams[index];
     if (stream->slots != NULL) {
-        const uint32_t found = stream->slots[slot_of(stream, a, b)];
+        const uint32_t found = stream->slots[slot_of(stream, parts, count)];
         if (found != 0) {
-            return stream->tiles[found - 1];
+            return stream->all.tiles[found - 1];
         }
     }
-    if (!stream_make_room(stream)) {
-        return NULL;
+    bool room = stream_make_room(scheduler, stream) && list_make_room(&stream->all);
+    for (size_t i = 0; i < count && room; i++) {
+        room = list_make_room(&stream->lists[parts[i]]);
     }
-    struct tile *tile = heddle_calloc(1, sizeof *tile);
+    struct heddle_tile *tile = room ? heddle_calloc(1, sizeof *tile + count * sizeof tile->parts[0]) : NULL;
     if (tile == NULL) {
         return NULL;
     }
-    tile->a = a;
-    tile->b = b;
-    stream->slots[slot_of(stream, a, b)] = (uint32_t)stream->tile_count + 1;
-    stream->tiles[stream->tile_count++] = tile;
+    tile->stream = index;
+    if (count == 0) {
+        tile->kept = true;
+        stream->unclaimed = tile;
+    }
+    tile->part_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        struct heddle_tile_list *list = &stream->lists[parts[i]];
+        if (list->count == 0) {
+            stream->used[stream->used_count++] = parts[i];
+        }
+        tile->parts[i] = parts[i];
+        list->tiles[list->count++] = tile;
+    }
+    stream->slots[slot_of(stream, parts, count)] = (uint32_t)stream->all.count + 1;
+    stream->all.tiles[stream->all.count++] = tile;
     return tile;
 }
 
-static bool tile_push(struct tile *tile, struct heddle_schedule_row row)
+/* Takes a tile out of the row of the waiting ones. */
+static void waiting_leave(struct heddle_scheduler *scheduler, struct heddle_tile *tile)
 {
-    if (tile->tail == tile->capacity && tile->head > tile->capacity / 2) {
-        memmove(tile->rows, tile->rows + tile->head, (tile->tail - tile->head) * sizeof *tile->rows);
-        tile->tail -= tile->head;
-        tile->head = 0;
-    }
-    if (heddle_grow((void **)&tile->rows, &tile->capacity, tile->tail + 1, sizeof *tile->rows) != 0) {
-        return false;
-    }
-    tile->rows[tile->tail++] = row;
-    tile->bytes += row.bytes;
-    return true;
+    *(tile->older == NULL ? &scheduler->oldest : &tile->older->newer) = tile->newer;
+    *(tile->newer == NULL ? &scheduler->newest : &tile->newer->older) = tile->older;
+    tile->older = NULL;
+    tile->newer = NULL;
+    scheduler->waiting_tiles--;
 }
 
-static size_t tile_rows(const struct tile *tile)
+static void waiting_join(struct heddle_scheduler *scheduler, struct heddle_tile *tile)
 {
-    return tile->tail - tile->head;
+    tile->since = scheduler->picks;
+    tile->older = scheduler->newest;
+    *(tile->older == NULL ? &scheduler->oldest : &tile->older->newer) = tile;
+    scheduler->newest = tile;
+    scheduler->waiting_tiles++;
 }
 
-static void load_add(struct heddle_scheduler *scheduler, const struct tile *tile, int64_t rows)
+void heddle_tile_changed(struct heddle_scheduler *scheduler, struct heddle_tile *tile, int64_t rows,
+                         int64_t bytes)
 {
-    if (tile->a != HEDDLE_SCHEDULE_NO_PART) {
-        scheduler->load[tile->a] += (uint64_t)rows;
+    struct heddle_stream *stream = &scheduler->streams[tile->stream];
+    const bool waited = (int64_t)tile->queue.rows != rows;
+    for (uint32_t i = 0; i < tile->part_count; i++) {
+        scheduler->load[tile->parts[i]] += (uint64_t)rows;
     }
-    if (tile->b != HEDDLE_SCHEDULE_NO_PART && tile->b != tile->a) {
-        scheduler->load[tile->b] += (uint64_t)rows;
+    stream->rows += (size_t)rows;
+    stream->bytes += (uint64_t)bytes;
+    scheduler->rows += (size_t)rows;
+    scheduler->bytes += (uint64_t)bytes;
+    if (waited && rows < 0) {
+        waiting_leave(scheduler, tile);
     }
+    if (tile->queue.rows > 0 && (!waited || rows < 0)) {
+        waiting_join(scheduler, tile);
+    }
+}
+
+int heddle_stream_push(struct heddle_scheduler *scheduler, size_t stream, const uint32_t *parts, size_t count,
+                       struct heddle_schedule_row row, struct heddle_error *error)
+{
+    struct heddle_tile *tile = heddle_tile_of(scheduler, stream, parts, count);
+    if (tile == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    HEDDLE_TRY(heddle_row_queue_push(&scheduler->store, &tile->queue, row, error));
+    heddle_tile_changed(scheduler, tile, 1, row.bytes);
+    return HEDDLE_OK;
 }
 
 int heddle_scheduler_add_row(struct heddle_scheduler *scheduler, size_t stream, size_t space_a,
@@ -243,338 +319,41 @@ int heddle_scheduler_add_row(struct heddle_scheduler *scheduler, size_t stream, 
 {
     const size_t parts = scheduler->options.parts;
     const size_t spaces = scheduler->options.spaces;
-    if (stream >= scheduler->stream_count ||
-        (part_a != HEDDLE_SCHEDULE_NO_PART && (part_a >= parts || space_a >= spaces)) ||
-        (part_b != HEDDLE_SCHEDULE_NO_PART && (part_b >= parts || space_b >= spaces))) {
+    const bool has_a = part_a != HEDDLE_SCHEDULE_NO_PART;
+    const bool has_b = part_b != HEDDLE_SCHEDULE_NO_PART;
+    if (stream >= scheduler->stream_count || (has_a && (part_a >= parts || space_a >= spaces)) ||
+        (has_b && (part_b >= parts || space_b >= spaces))) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "scheduler: stream %zu, part %u of space %zu, part %u of %zu", stream, part_a,
                                 space_a, part_b, space_b);
     }
-    part_id a = part_a == HEDDLE_SCHEDULE_NO_PART ? part_a : (part_id)(space_a * parts) + part_a;
-    part_id b = part_b == HEDDLE_SCHEDULE_NO_PART ? part_b : (part_id)(space_b * parts) + part_b;
-    if (a == HEDDLE_SCHEDULE_NO_PART) {
-        a = b;
-        b = HEDDLE_SCHEDULE_NO_PART;
-    }
-    struct tile *tile = stream_tile(&scheduler->streams[stream], a, b);
-    if (tile == NULL || !tile_push(tile, row)) {
-        return heddle_error_out_of_memory(error);
-    }
-    load_add(scheduler, tile, 1);
-    scheduler->streams[stream].rows++;
-    scheduler->streams[stream].bytes += row.bytes;
-    scheduler->rows++;
-    scheduler->bytes += row.bytes;
-    return HEDDLE_OK;
-}
-
-static bool part_is(const uint8_t *set, part_id part)
-{
-    return part == HEDDLE_SCHEDULE_NO_PART || set[part] != 0;
-}
-
-static bool part_is_free(const struct heddle_scheduler *scheduler, part_id part)
-{
-    return part == HEDDLE_SCHEDULE_NO_PART || scheduler->busy[part] == 0;
-}
-
-/* The rows waiting at the fuller of a tile's parts. */
-static uint64_t tile_weight(const struct heddle_scheduler *scheduler, const struct tile *tile)
-{
-    const uint64_t a = tile->a == HEDDLE_SCHEDULE_NO_PART ? 0 : scheduler->load[tile->a];
-    const uint64_t b = tile->b == HEDDLE_SCHEDULE_NO_PART ? 0 : scheduler->load[tile->b];
-    return a > b ? a : b;
-}
-
-/* Collects the tiles of a stream that have rows and free parts; answers their number. */
-static size_t collect_candidates(struct heddle_scheduler *scheduler, const struct stream *stream)
-{
+    uint32_t claim[2] = {0, 0};
     size_t count = 0;
-    for (size_t i = 0; i < stream->tile_count; i++) {
-        struct tile *tile = stream->tiles[i];
-        if (tile_rows(tile) > 0 && part_is_free(scheduler, tile->a) && part_is_free(scheduler, tile->b)) {
-            scheduler->candidates[count++] = tile;
-        }
+    if (has_a) {
+        claim[count++] = (uint32_t)(space_a * parts) + part_a;
     }
-    return count;
+    if (has_b) {
+        claim[count++] = (uint32_t)(space_b * parts) + part_b;
+    }
+    if (count == 2 && claim[0] > claim[1]) {
+        const uint32_t swapped = claim[0];
+        claim[0] = claim[1];
+        claim[1] = swapped;
+    }
+    count -= count == 2 && claim[0] == claim[1] ? 1 : 0;
+    return heddle_stream_push(scheduler, stream, claim, count, row, error);
 }
 
-/* What a pick has gathered so far. */
-struct gathering {
-    size_t candidates;
-    size_t rows;
-    uint64_t bytes;
-    size_t tiles; /* candidates[0 .. tiles) are taken */
-};
-
-static void hold_part(struct heddle_scheduler *scheduler, part_id part)
+int heddle_scheduler_add_claim(struct heddle_scheduler *scheduler, size_t stream,
+                               const struct heddle_claim *claim, struct heddle_schedule_row row,
+                               struct heddle_error *error)
 {
-    if (part != HEDDLE_SCHEDULE_NO_PART && scheduler->chosen[part] == 0) {
-        scheduler->chosen[part] = 1;
-        scheduler->held_in_space[part / scheduler->options.parts]++;
-        scheduler->held[scheduler->held_count++] = part;
+    if (stream >= scheduler->stream_count || claim->count > HEDDLE_CLAIM_PARTS_MAX ||
+        (claim->count > 0 && claim->parts[claim->count - 1] >= scheduler->part_total)) {
+        return heddle_error_set(error, HEDDLE_INVALID, "scheduler: stream %zu, a claim of %u parts (of %zu)",
+                                stream, claim->count, scheduler->part_total);
     }
-}
-
-static void forget_held(struct heddle_scheduler *scheduler)
-{
-    for (size_t i = 0; i < scheduler->held_count; i++) {
-        scheduler->chosen[scheduler->held[i]] = 0;
-        scheduler->held_in_space[scheduler->held[i] / scheduler->options.parts] = 0;
-    }
-    scheduler->held_count = 0;
-}
-
-/* Moves the candidates that lie within the held parts to the front. */
-static void take_tiles(struct heddle_scheduler *scheduler, struct gathering *gathering)
-{
-    for (size_t i = gathering->tiles; i < gathering->candidates; i++) {
-        struct tile *tile = scheduler->candidates[i];
-        if (!part_is(scheduler->chosen, tile->a) || !part_is(scheduler->chosen, tile->b)) {
-            continue;
-        }
-        scheduler->candidates[i] = scheduler->candidates[gathering->tiles];
-        scheduler->candidates[gathering->tiles++] = tile;
-        gathering->rows += tile_rows(tile);
-        gathering->bytes += tile->bytes;
-    }
-}
-
-/* The free part that brings most rows to what is held, or NO_PART. A space gives at most `share` parts to one pick, so
- * that the other writers find free ones too. */
-static part_id best_part(struct heddle_scheduler *scheduler, const struct gathering *gathering, size_t share)
-{
-    part_id best = HEDDLE_SCHEDULE_NO_PART;
-    uint64_t most = 0;
-    for (size_t i = gathering->tiles; i < gathering->candidates; i++) {
-        const struct tile *tile = scheduler->candidates[i];
-        const bool has_a = part_is(scheduler->chosen, tile->a) || tile->a == tile->b;
-        const bool has_b = part_is(scheduler->chosen, tile->b);
-        if (has_a == has_b) {
-            continue;
-        }
-        const part_id missing = has_a ? tile->b : tile->a;
-        if (scheduler->held_in_space[missing / scheduler->options.parts] >= share) {
-            continue;
-        }
-        scheduler->gain[missing] += tile_rows(tile);
-        if (scheduler->gain[missing] > most) {
-            most = scheduler->gain[missing];
-            best = missing;
-        }
-    }
-    for (size_t i = gathering->tiles; i < gathering->candidates; i++) {
-        const struct tile *tile = scheduler->candidates[i];
-        if (tile->a != HEDDLE_SCHEDULE_NO_PART) {
-            scheduler->gain[tile->a] = 0;
-        }
-        if (tile->b != HEDDLE_SCHEDULE_NO_PART) {
-            scheduler->gain[tile->b] = 0;
-        }
-    }
-    return best;
-}
-
-/* Holds the parts of the tile `seed` and grows from there until the stream's limits are reached. */
-static void gather(struct heddle_scheduler *scheduler, const struct stream *stream, const struct tile *seed,
-                   struct gathering *gathering)
-{
-    size_t share = scheduler->options.parts / scheduler->options.writers;
-    share = share < 2 ? 2 : share;
-    if (stream->rows <= stream->rows_max && stream->bytes <= stream->bytes_max) {
-        share = scheduler->options.parts; /* the rest of the stream is one transaction */
-    }
-    gathering->tiles = 0;
-    gathering->rows = 0;
-    gathering->bytes = 0;
-    hold_part(scheduler, seed->a);
-    hold_part(scheduler, seed->b);
-    take_tiles(scheduler, gathering);
-    while (gathering->rows < stream->rows_max && gathering->bytes < stream->bytes_max) {
-        const part_id part = best_part(scheduler, gathering, share);
-        if (part == HEDDLE_SCHEDULE_NO_PART) {
-            break;
-        }
-        hold_part(scheduler, part);
-        take_tiles(scheduler, gathering);
-    }
-}
-
-/* Takes the oldest rows of a tile while they fit; answers false once one did not. */
-static bool take_rows(struct heddle_scheduler *scheduler, struct stream *stream, struct tile *tile,
-                      struct held_work *work)
-{
-    bool fits = true;
-    int64_t taken = 0;
-    while (tile->head < tile->tail) {
-        const struct heddle_schedule_row *row = &tile->rows[tile->head];
-        fits = work->public.count == 0 || (work->public.count < stream->rows_max &&
-                                           work->public.bytes + row->bytes <= stream->bytes_max);
-        if (!fits) {
-            break;
-        }
-        work->rows[work->public.count++] = *row;
-        work->public.bytes += row->bytes;
-        tile->bytes -= row->bytes;
-        tile->head++;
-        taken++;
-    }
-    if (tile->head == tile->tail) {
-        tile->head = 0;
-        tile->tail = 0;
-    }
-    load_add(scheduler, tile, -taken);
-    return fits;
-}
-
-static void note_part(struct held_work *work, part_id part)
-{
-    if (part == HEDDLE_SCHEDULE_NO_PART) {
-        return;
-    }
-    for (size_t i = 0; i < work->part_count; i++) {
-        if (work->parts[i] == part) {
-            return;
-        }
-    }
-    work->parts[work->part_count++] = part;
-}
-
-/* Turns what was gathered into work. Only parts of rows really taken become busy. */
-static int make_work(struct heddle_scheduler *scheduler, size_t index, const struct gathering *gathering,
-                     struct heddle_schedule_work **work_out, struct heddle_error *error)
-{
-    struct stream *stream = &scheduler->streams[index];
-    const size_t rows = gathering->rows < stream->rows_max ? gathering->rows : stream->rows_max;
-    struct held_work *work = heddle_calloc(1, sizeof *work + rows * sizeof work->rows[0]);
-    if (work == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    work->parts = heddle_calloc(scheduler->held_count + 1, sizeof *work->parts);
-    if (work->parts == NULL) {
-        free(work);
-        return heddle_error_out_of_memory(error);
-    }
-    bool fits = true;
-    for (size_t i = 0; i < gathering->tiles && fits; i++) {
-        struct tile *tile = scheduler->candidates[i];
-        const size_t before = work->public.count;
-        fits = take_rows(scheduler, stream, tile, work);
-        if (work->public.count > before) {
-            note_part(work, tile->a);
-            note_part(work, tile->b);
-        }
-    }
-    for (size_t i = 0; i < work->part_count; i++) {
-        scheduler->busy[work->parts[i]] = 1;
-    }
-    stream->rows -= work->public.count;
-    stream->bytes -= work->public.bytes;
-    scheduler->rows -= work->public.count;
-    scheduler->bytes -= work->public.bytes;
-    scheduler->in_flight++;
-    work->public.stream = index;
-    work->public.rows = work->rows;
-    work->public.id = scheduler->next_id++;
-    *work_out = &work->public;
-    return HEDDLE_OK;
-}
-
-/* The candidate at the fullest part, or (by_rows) the one with the most rows; NULL where there is none. */
-static struct tile *best_seed(const struct heddle_scheduler *scheduler, size_t candidates, bool by_rows)
-{
-    struct tile *best = NULL;
-    uint64_t best_weight = 0;
-    for (size_t i = 0; i < candidates; i++) {
-        struct tile *tile = scheduler->candidates[i];
-        const uint64_t weight = by_rows ? tile_rows(tile) : tile_weight(scheduler, tile);
-        if (best == NULL || weight > best_weight ||
-            (weight == best_weight && tile_rows(tile) > tile_rows(best))) {
-            best = tile;
-            best_weight = weight;
-        }
-    }
-    return best;
-}
-
-/* Tries to gather enough from one stream. HEDDLE_END where that cannot be done now. */
-static int pick_from(struct heddle_scheduler *scheduler, size_t index, size_t rows_min,
-                     struct heddle_schedule_work **work_out, struct heddle_error *error)
-{
-    const struct stream *stream = &scheduler->streams[index];
-    const size_t wanted = rows_min < stream->rows_max ? rows_min : stream->rows_max;
-    struct gathering gathering = {.candidates = collect_candidates(scheduler, stream)};
-    for (int by_rows = 0; by_rows <= 1; by_rows++) {
-        const struct tile *seed = best_seed(scheduler, gathering.candidates, by_rows != 0);
-        if (seed == NULL) {
-            return HEDDLE_END;
-        }
-        gather(scheduler, stream, seed, &gathering);
-        int status = HEDDLE_END;
-        if (gathering.rows >= wanted || gathering.bytes >= stream->bytes_max) {
-            status = make_work(scheduler, index, &gathering, work_out, error);
-        }
-        forget_held(scheduler);
-        if (status != HEDDLE_END) {
-            return status;
-        }
-    }
-    return HEDDLE_END;
-}
-
-/* Room for the candidates of the stream with the most tiles. */
-static bool reserve_candidates(struct heddle_scheduler *scheduler)
-{
-    size_t most = 1;
-    for (size_t i = 0; i < scheduler->stream_count; i++) {
-        most = scheduler->streams[i].tile_count > most ? scheduler->streams[i].tile_count : most;
-    }
-    return heddle_grow((void **)&scheduler->candidates, &scheduler->candidate_capacity, most,
-                       sizeof(struct tile *)) == 0;
-}
-
-/* The stream that is next after `before` in falling order of waiting rows (index breaks ties); SIZE_MAX at the end. */
-static size_t next_stream(const struct heddle_scheduler *scheduler, size_t before)
-{
-    size_t best = SIZE_MAX;
-    for (size_t i = 0; i < scheduler->stream_count; i++) {
-        const size_t rows = scheduler->streams[i].rows;
-        const bool after = before == SIZE_MAX || rows < scheduler->streams[before].rows ||
-                           (rows == scheduler->streams[before].rows && i > before);
-        if (rows > 0 && after && (best == SIZE_MAX || rows > scheduler->streams[best].rows)) {
-            best = i;
-        }
-    }
-    return best;
-}
-
-int heddle_scheduler_pick(struct heddle_scheduler *scheduler, size_t rows_min,
-                          struct heddle_schedule_work **work_out, struct heddle_error *error)
-{
-    if (scheduler->in_flight >= scheduler->options.writers || scheduler->rows == 0) {
-        return HEDDLE_END;
-    }
-    if (!reserve_candidates(scheduler)) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = next_stream(scheduler, SIZE_MAX); i != SIZE_MAX; i = next_stream(scheduler, i)) {
-        const int status = pick_from(scheduler, i, rows_min, work_out, error);
-        if (status != HEDDLE_END) {
-            return status;
-        }
-    }
-    return HEDDLE_END;
-}
-
-void heddle_scheduler_done(struct heddle_scheduler *scheduler, struct heddle_schedule_work *work)
-{
-    struct held_work *held = (struct held_work *)work;
-    for (size_t i = 0; i < held->part_count; i++) {
-        scheduler->busy[held->parts[i]] = 0;
-    }
-    scheduler->in_flight--;
-    free(held->parts);
-    free(held);
+    return heddle_stream_push(scheduler, stream, claim->parts, claim->count, row, error);
 }
 
 size_t heddle_scheduler_pending_rows(const struct heddle_scheduler *scheduler)
@@ -590,4 +369,33 @@ uint64_t heddle_scheduler_pending_bytes(const struct heddle_scheduler *scheduler
 size_t heddle_scheduler_in_flight(const struct heddle_scheduler *scheduler)
 {
     return scheduler->in_flight;
+}
+
+uint64_t heddle_scheduler_memory(const struct heddle_scheduler *scheduler)
+{
+    return scheduler->store.bytes;
+}
+
+uint64_t heddle_scheduler_spilled(const struct heddle_scheduler *scheduler)
+{
+    return scheduler->store.bytes_spilled;
+}
+
+size_t heddle_scheduler_before(const struct heddle_scheduler *scheduler)
+{
+    return scheduler->in_flight_before;
+}
+
+uint64_t heddle_scheduler_load(const struct heddle_scheduler *scheduler, uint32_t part)
+{
+    return part < scheduler->part_total ? scheduler->load[part] : 0;
+}
+
+uint64_t heddle_scheduler_load_max(const struct heddle_scheduler *scheduler)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < scheduler->part_total; i++) {
+        most = scheduler->load[i] > most ? scheduler->load[i] : most;
+    }
+    return most;
 }

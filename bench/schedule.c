@@ -1,0 +1,473 @@
+/* schedule.c: how fast rows are planned, in how much memory, and how near the schedule comes to what is possible.
+ *
+ *     schedule [--quick] [--rows N] [--spill FILE] [--edges FILE [--bipartite]] [--only plan|simulate]
+ *
+ * Planning: rows of two whole-number keys are counted, parts are made, and rows are hashed, routed and put into tiles
+ * whose pages go to a file beyond 64 MiB; then every row is picked again. Rates are rows per CPU second of one core;
+ * making the rows is not counted. Simulation: the scheduler that writes, with transactions of modelled time, against the
+ * bound max(rows / writers, rows of the busiest node), and rounds with a barrier on the same tiles and on one group a
+ * writer (two where both ends are in one space), as published. A transaction costs 15 % of a full one whatever its rows.
+ *
+ * Prints tables for people and then one line of JSON. Graphs come from a seed (lib/schedule_graphs.h).
+ */
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "lib/schedule_graphs.h"
+#include "schedule/parts.h"
+#include "schedule/simulate.h"
+
+enum { CHUNK_ROWS = 16384, PLAN_WRITERS = 8, PLAN_TRANSACTION_ROWS = 5000, WRITERS_MAX = 64 };
+
+static const uint64_t PLAN_BUDGET = UINT64_C(64) << 20;
+static const uint64_t SEED = 42;
+static const double ROW_US = 30;              /* a relationship on a real server */
+static const double TRANSACTION_SHARE = 0.15; /* of a full transaction's rows */
+
+struct arguments {
+    bool quick;
+    size_t rows;
+    const char *spill;
+    const char *edges;
+    bool bipartite;
+    const char *only;
+};
+
+/* A file that pages are appended to. */
+struct spill_file {
+    int file;
+    uint64_t end;
+};
+
+static int spill_write(void *context, const void *bytes, size_t length, uint64_t *handle_out,
+                       struct heddle_error *error)
+{
+    struct spill_file *spill = context;
+    if (pwrite(spill->file, bytes, length, (off_t)spill->end) != (ssize_t)length) {
+        return heddle_error_set(error, HEDDLE_INTERNAL, "the spill file could not be written");
+    }
+    *handle_out = spill->end;
+    spill->end += length;
+    return HEDDLE_OK;
+}
+
+static int spill_read(void *context, uint64_t handle, void *bytes, size_t length, struct heddle_error *error)
+{
+    const struct spill_file *spill = context;
+    if (pread(spill->file, bytes, length, (off_t)handle) != (ssize_t)length) {
+        return heddle_error_set(error, HEDDLE_INTERNAL, "the spill file could not be read");
+    }
+    return HEDDLE_OK;
+}
+
+static void spill_release(void *context, uint64_t handle, size_t length)
+{
+    (void)context;
+    (void)handle;
+    (void)length;
+}
+
+/* Rows of the planning measurement are made again in each pass: they are not kept. */
+struct source {
+    uint64_t random;
+    int64_t from[CHUNK_ROWS];
+    int64_t to[CHUNK_ROWS];
+    uint64_t from_hashes[CHUNK_ROWS];
+    uint64_t to_hashes[CHUNK_ROWS];
+    uint32_t from_parts[CHUNK_ROWS];
+    uint32_t to_parts[CHUNK_ROWS];
+    uint64_t cpu_ns;
+};
+
+static void make_rows(struct source *source, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        source->from[i] = graph_tenth(&source->random);
+        source->to[i] = graph_tenth(&source->random);
+    }
+}
+
+static void hash_rows(struct source *source, size_t count)
+{
+    heddle_key_hash_integers(source->from, count, SEED, source->from_hashes);
+    heddle_key_hash_integers(source->to, count, SEED, source->to_hashes);
+}
+
+static uint64_t count_rows(struct source *source, struct heddle_counts *counts, size_t rows)
+{
+    uint64_t cpu_ns = 0;
+    source->random = SEED;
+    for (size_t done = 0; done < rows; done += CHUNK_ROWS) {
+        const size_t count = rows - done < CHUNK_ROWS ? rows - done : CHUNK_ROWS;
+        make_rows(source, count);
+        const uint64_t start = heddle_clock_thread_cpu_ns();
+        hash_rows(source, count);
+        heddle_counts_add(counts, source->from_hashes, count);
+        heddle_counts_add(counts, source->to_hashes, count);
+        cpu_ns += heddle_clock_thread_cpu_ns() - start;
+    }
+    return cpu_ns;
+}
+
+/* Answers 0 where something failed. */
+static uint64_t place_rows(struct source *source, const struct heddle_parts *parts,
+                           struct heddle_scheduler *scheduler, size_t rows)
+{
+    uint64_t cpu_ns = 1;
+    source->random = SEED;
+    for (size_t done = 0; done < rows; done += CHUNK_ROWS) {
+        const size_t count = rows - done < CHUNK_ROWS ? rows - done : CHUNK_ROWS;
+        make_rows(source, count);
+        const uint64_t start = heddle_clock_thread_cpu_ns();
+        hash_rows(source, count);
+        heddle_parts_of_all(parts, source->from_hashes, count, source->from_parts);
+        heddle_parts_of_all(parts, source->to_hashes, count, source->to_parts);
+        for (size_t i = 0; i < count; i++) {
+            const struct heddle_schedule_row row = {.row = (uint32_t)(done + i), .bytes = 16};
+            if (heddle_scheduler_add_row(scheduler, 0, 0, source->from_parts[i], 0, source->to_parts[i], row,
+                                         NULL) != HEDDLE_OK) {
+                return 0;
+            }
+        }
+        cpu_ns += heddle_clock_thread_cpu_ns() - start;
+    }
+    return cpu_ns;
+}
+
+/* Picks everything; answers the rows that left (each is expected once, so their sum must agree too). */
+static bool take_rows(struct heddle_scheduler *scheduler, size_t rows, uint64_t *transactions)
+{
+    struct heddle_schedule_work *work = NULL;
+    uint64_t left = 0;
+    uint64_t sum = 0;
+    while (heddle_scheduler_pick(scheduler, 1, &work, NULL) == HEDDLE_OK) {
+        left += work->count;
+        for (size_t i = 0; i < work->count; i++) {
+            sum += work->rows[i].row;
+        }
+        heddle_scheduler_done(scheduler, work);
+        (*transactions)++;
+    }
+    return left == rows && sum == (uint64_t)rows * (rows - 1) / 2;
+}
+
+static bool report_plan(const struct source *source, const struct spill_file *spill, size_t rows,
+                        const uint64_t *cpu_ns, uint64_t transactions, double imbalance, FILE *json)
+{
+    (void)source;
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    const double count_ns = (double)cpu_ns[0] / (double)rows;
+    const double place_ns = (double)cpu_ns[2] / (double)rows;
+    const double whole_ns = count_ns + place_ns + (double)cpu_ns[1] / (double)rows;
+    printf("planning %zu rows, %zu parts: count %.1f ns a row, parts %.1f ms, place %.1f ns a row: "
+           "%.1f million rows/s a core\n",
+           rows, heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS), count_ns,
+           (double)cpu_ns[1] / 1e6, place_ns, 1e3 / whole_ns);
+    printf("  picking again: %.1f ns a row, %.1f us a transaction; spilled %.0f MB; most memory %ld MB; "
+           "fullest part "
+           "%.3f x mean\n",
+           (double)cpu_ns[3] / (double)rows, (double)cpu_ns[3] / 1e3 / (double)transactions,
+           (double)spill->end / 1e6, usage.ru_maxrss / 1024, imbalance);
+    fprintf(json,
+            "\"plan_rows\": %zu, \"plan_rows_a_second\": %.0f, \"count_ns\": %.2f, \"place_ns\": %.2f, "
+            "\"pick_us\": %.2f, \"spill_bytes\": %llu, \"rss_mb\": %ld",
+            rows, 1e9 / whole_ns, count_ns, place_ns, (double)cpu_ns[3] / 1e3 / (double)transactions,
+            (unsigned long long)spill->end, usage.ru_maxrss / 1024);
+    return true;
+}
+
+static bool measure_plan(const struct arguments *arguments, FILE *json)
+{
+    const size_t rows = arguments->rows;
+    const size_t part_count = heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS);
+    struct spill_file spill = {.file = open(arguments->spill, O_RDWR | O_CREAT | O_TRUNC, 0600)};
+    const struct heddle_schedule_options options = {
+        .spaces = 1,
+        .parts = part_count,
+        .writers = PLAN_WRITERS,
+        .spill = {PLAN_BUDGET, &spill, spill_write, spill_read, spill_release},
+    };
+    struct source *source = calloc(1, sizeof *source);
+    struct heddle_counts *counts = NULL;
+    struct heddle_parts *parts = NULL;
+    struct heddle_scheduler *scheduler = NULL;
+    size_t stream = 0;
+    uint64_t cpu_ns[4] = {0};
+    uint64_t transactions = 0;
+    bool fine =
+        spill.file >= 0 && source != NULL && heddle_counts_create(&counts, NULL) == HEDDLE_OK &&
+        heddle_scheduler_create(&options, &scheduler, NULL) == HEDDLE_OK &&
+        heddle_scheduler_add_stream(scheduler, PLAN_TRANSACTION_ROWS, UINT64_MAX, &stream, NULL) == HEDDLE_OK;
+    if (fine) {
+        cpu_ns[0] = count_rows(source, counts, rows);
+        const uint64_t start = heddle_clock_thread_cpu_ns();
+        fine = heddle_parts_create(counts, part_count, &parts, NULL) == HEDDLE_OK;
+        cpu_ns[1] = heddle_clock_thread_cpu_ns() - start;
+    }
+    if (fine) {
+        cpu_ns[2] = place_rows(source, parts, scheduler, rows);
+        const uint64_t start = heddle_clock_thread_cpu_ns();
+        fine = cpu_ns[2] > 0 && take_rows(scheduler, rows, &transactions);
+        cpu_ns[3] = heddle_clock_thread_cpu_ns() - start;
+    }
+    fine =
+        fine && report_plan(source, &spill, rows, cpu_ns, transactions, heddle_parts_imbalance(parts), json);
+    heddle_scheduler_destroy(scheduler);
+    heddle_parts_destroy(parts);
+    heddle_counts_destroy(counts);
+    free(source);
+    if (spill.file >= 0) {
+        close(spill.file);
+        unlink(arguments->spill);
+    }
+    return fine;
+}
+
+/* A graph's rows as parts. `tables[1]` is the other space of a bipartite one. */
+struct routed {
+    const struct graph *graph;
+    uint64_t *from;
+    uint64_t *to;
+    struct heddle_parts *tables[2];
+    size_t parts;
+};
+
+static bool hash_graph(const struct graph *graph, struct routed *routed)
+{
+    *routed = (struct routed){.graph = graph};
+    routed->from = malloc(graph->rows * sizeof *routed->from);
+    routed->to = malloc(graph->rows * sizeof *routed->to);
+    if (routed->from == NULL || routed->to == NULL) {
+        return false;
+    }
+    heddle_key_hash_integers(graph->from, graph->rows, SEED, routed->from);
+    heddle_key_hash_integers(graph->to, graph->rows, SEED, routed->to);
+    return true;
+}
+
+static bool make_tables(struct routed *routed, size_t parts)
+{
+    struct heddle_counts *counts[2] = {NULL, NULL};
+    const bool one_space = routed->graph->kind != GRAPH_BIPARTITE;
+    heddle_parts_destroy(routed->tables[0]);
+    heddle_parts_destroy(routed->tables[1]);
+    routed->tables[0] = NULL;
+    routed->tables[1] = NULL;
+    routed->parts = parts;
+    bool fine = heddle_counts_create(&counts[0], NULL) == HEDDLE_OK &&
+                heddle_counts_create(&counts[1], NULL) == HEDDLE_OK;
+    if (fine) {
+        heddle_counts_add(counts[0], routed->from, routed->graph->rows);
+        if (routed->graph->kind != GRAPH_COMPONENTS) {
+            heddle_counts_add(counts[one_space ? 0 : 1], routed->to, routed->graph->rows);
+        }
+        fine = heddle_parts_create(counts[0], parts, &routed->tables[0], NULL) == HEDDLE_OK &&
+               heddle_parts_create(counts[1], parts, &routed->tables[1], NULL) == HEDDLE_OK;
+    }
+    heddle_counts_destroy(counts[0]);
+    heddle_counts_destroy(counts[1]);
+    return fine;
+}
+
+static bool add_graph(const struct routed *routed, struct heddle_scheduler *scheduler)
+{
+    const bool bipartite = routed->graph->kind == GRAPH_BIPARTITE;
+    for (size_t i = 0; i < routed->graph->rows; i++) {
+        const struct heddle_schedule_row row = {.row = (uint32_t)i, .bytes = 16};
+        const uint32_t a = heddle_parts_of(routed->tables[0], routed->from[i]);
+        const uint32_t b = routed->graph->kind == GRAPH_COMPONENTS
+                               ? HEDDLE_SCHEDULE_NO_PART
+                               : heddle_parts_of(routed->tables[bipartite ? 1 : 0], routed->to[i]);
+        if (heddle_scheduler_add_row(scheduler, 0, 0, a, bipartite ? 1 : 0, b, row, NULL) != HEDDLE_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct heddle_simulate_options model(const struct graph *graph, size_t writers)
+{
+    return (struct heddle_simulate_options){
+        .writers = writers,
+        .rows_max = graph->rows_a_transaction,
+        .row_us = ROW_US,
+        .transaction_us = ROW_US * TRANSACTION_SHARE * (double)graph->rows_a_transaction,
+        .critical_rows = graph->busiest,
+        .seed = SEED,
+    };
+}
+
+static bool run_dynamic(const struct routed *routed, size_t writers, struct heddle_simulation *simulation)
+{
+    const struct heddle_schedule_options options = {.spaces = 2, .parts = routed->parts, .writers = writers};
+    const struct heddle_simulate_options costs = model(routed->graph, writers);
+    struct heddle_scheduler *scheduler = NULL;
+    struct heddle_error error = {0};
+    size_t stream = 0;
+    const bool fine = heddle_scheduler_create(&options, &scheduler, &error) == HEDDLE_OK &&
+                      heddle_scheduler_add_stream(scheduler, routed->graph->rows_a_transaction, UINT64_MAX,
+                                                  &stream, &error) == HEDDLE_OK &&
+                      add_graph(routed, scheduler) &&
+                      heddle_simulate(scheduler, &costs, NULL, simulation, &error) == HEDDLE_OK &&
+                      simulation->rows == routed->graph->rows;
+    heddle_scheduler_destroy(scheduler);
+    if (!fine) {
+        fprintf(stderr, "schedule: %s\n", error.message);
+    }
+    return fine;
+}
+
+static bool run_rounds(const struct routed *routed, size_t writers, struct heddle_simulation *simulation)
+{
+    const struct graph *graph = routed->graph;
+    const struct heddle_simulate_options costs = model(graph, writers);
+    uint64_t *tiles = calloc(routed->parts * routed->parts, sizeof *tiles);
+    if (tiles == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < graph->rows; i++) {
+        const size_t a = heddle_parts_of(routed->tables[0], routed->from[i]);
+        /* Components have no pairs: all in one colour. */
+        const size_t b =
+            graph->kind == GRAPH_COMPONENTS
+                ? (routed->parts - a) % routed->parts
+                : heddle_parts_of(routed->tables[graph->kind == GRAPH_BIPARTITE ? 1 : 0], routed->to[i]);
+        tiles[a * routed->parts + b]++;
+    }
+    const int status = heddle_simulate_rounds(tiles, routed->parts, graph->kind == GRAPH_MONOPARTITE, &costs,
+                                              simulation, NULL);
+    free(tiles);
+    return status == HEDDLE_OK;
+}
+
+static bool measure_graph(const struct graph *graph, size_t writers, FILE *json)
+{
+    struct routed routed;
+    struct heddle_simulation ours;
+    struct heddle_simulation same;
+    struct heddle_simulation published;
+    const bool mono = graph->kind == GRAPH_MONOPARTITE;
+    const size_t parts = heddle_parts_wanted(writers, mono, graph->rows, graph->rows_a_transaction);
+    const uint64_t start = heddle_clock_thread_cpu_ns();
+    bool fine =
+        hash_graph(graph, &routed) && make_tables(&routed, parts) && run_dynamic(&routed, writers, &ours);
+    const double cpu_s = (double)(heddle_clock_thread_cpu_ns() - start) / 1e9;
+    fine = fine && run_rounds(&routed, writers, &same) &&
+           make_tables(&routed, mono ? 2 * writers : writers) && run_rounds(&routed, writers, &published);
+    if (fine) {
+        const double bound = ours.speed_up / ours.efficiency;
+        printf("%-18s %9zu %9llu %3zu %5zu %7.2f %7.2f %7.1f %9.2f %9.2f %8llu %7.2f\n", graph->name,
+               graph->rows, (unsigned long long)graph->busiest, writers, parts, bound, ours.speed_up,
+               100 * ours.efficiency, same.speed_up, published.speed_up,
+               (unsigned long long)ours.transactions, cpu_s);
+        fprintf(
+            json,
+            ", \"%s at %zu\": {\"bound\": %.3f, \"speed_up\": %.3f, \"efficiency\": %.4f, \"rounds\": %.3f, "
+            "\"rounds_published\": %.3f}",
+            graph->name, writers, bound, ours.speed_up, ours.efficiency, same.speed_up, published.speed_up);
+    }
+    heddle_parts_destroy(routed.tables[0]);
+    heddle_parts_destroy(routed.tables[1]);
+    free(routed.from);
+    free(routed.to);
+    return fine;
+}
+
+static bool make_graph(size_t index, const struct arguments *arguments, struct graph *graph)
+{
+    static bool (*const makers[])(struct graph *, size_t, uint64_t *) = {
+        graph_int10, graph_twitch, graph_rmat, graph_one_hub, graph_stars, graph_components,
+    };
+    static const size_t rows[] = {600000, 2000000, 2000000, 1000000, 1000000, 1000000};
+    uint64_t random = SEED + index;
+    bool fine = arguments->edges != NULL
+                    ? graph_read(graph, arguments->edges, arguments->bipartite)
+                    : makers[index](graph, arguments->quick ? rows[index] / 4 : rows[index], &random);
+    return fine && graph_find_busiest(graph);
+}
+
+static bool simulate_graphs(const struct arguments *arguments, FILE *json)
+{
+    static const size_t writers[] = {1, 2, 4, 8, 16, 32, WRITERS_MAX};
+    printf("%-18s %9s %9s %3s %5s %7s %7s %7s %9s %9s %8s %7s\n", "graph", "rows", "busiest", "W", "parts",
+           "bound", "speed", "% bound", "barrier", "published", "trans", "cpu s");
+    const size_t graphs = arguments->edges != NULL ? 1 : 6;
+    bool fine = true;
+    for (size_t i = 0; i < graphs && fine; i++) {
+        struct graph graph;
+        fine = make_graph(i, arguments, &graph);
+        for (size_t j = 0; j < sizeof writers / sizeof writers[0] && fine; j++) {
+            if (!arguments->quick || writers[j] == 8 || writers[j] == 16) {
+                fine = measure_graph(&graph, writers[j], json);
+            }
+        }
+        graph_free(&graph);
+    }
+    return fine;
+}
+
+static bool parse(int argc, char **argv, struct arguments *arguments)
+{
+    *arguments =
+        (struct arguments){.rows = 20000000, .spill = "/tmp/heddle-bench-schedule.spill", .only = ""};
+    for (int i = 1; i < argc; i++) {
+        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--quick") == 0) {
+            arguments->quick = true;
+            arguments->rows = 2000000;
+        } else if (strcmp(argv[i], "--bipartite") == 0) {
+            arguments->bipartite = true;
+        } else if (value != NULL && strcmp(argv[i], "--rows") == 0) {
+            arguments->rows = strtoull(argv[++i], NULL, 10);
+        } else if (value != NULL && strcmp(argv[i], "--spill") == 0) {
+            arguments->spill = argv[++i];
+        } else if (value != NULL && strcmp(argv[i], "--edges") == 0) {
+            arguments->edges = argv[++i];
+        } else if (value != NULL && strcmp(argv[i], "--only") == 0) {
+            arguments->only = argv[++i];
+        } else {
+            return false;
+        }
+    }
+    return arguments->rows > 0 && arguments->rows <= UINT32_MAX;
+}
+
+int main(int argc, char **argv)
+{
+    struct arguments arguments;
+    if (!parse(argc, argv, &arguments)) {
+        fprintf(stderr, "usage: schedule [--quick] [--rows N] [--spill FILE] [--edges FILE [--bipartite]] "
+                        "[--only plan|simulate]\n");
+        return 1;
+    }
+    char *figures = NULL;
+    size_t length = 0;
+    FILE *json = open_memstream(&figures, &length);
+    bool fine = json != NULL;
+    if (fine && strcmp(arguments.only, "simulate") != 0) {
+        fine = measure_plan(&arguments, json);
+    } else if (fine) {
+        fprintf(json, "\"plan_rows\": 0");
+    }
+    if (fine && strcmp(arguments.only, "plan") != 0) {
+        fine = simulate_graphs(&arguments, json);
+    }
+    if (json != NULL) {
+        fclose(json);
+    }
+    if (fine) {
+        printf(
+            "{\"bench\": \"schedule\", \"machine\": {\"threads\": 1}, \"figures\": {%s}, \"ratios\": {}}\n",
+            figures);
+    }
+    free(figures);
+    return fine ? 0 : 1;
+}

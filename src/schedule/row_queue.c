@@ -1,0 +1,222 @@
+/* row_queue.c: chains of pages of rows, and which of them lie outside memory. */
+#include "schedule/row_queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+struct heddle_row_page {
+    struct heddle_row_page *next;
+    union {
+        struct heddle_schedule_row *rows;
+        uint64_t handle; /* where the spill keeps it */
+    } at;
+    uint32_t head; /* rows[head .. count) are in the queue */
+    uint32_t count;
+    uint32_t capacity;
+    bool spilled;
+};
+
+static const uint64_t ROW_BYTES = sizeof(struct heddle_schedule_row);
+
+static struct heddle_row_page *page_create(uint32_t capacity)
+{
+    struct heddle_row_page *page = heddle_calloc(1, sizeof *page);
+    if (page == NULL) {
+        return NULL;
+    }
+    page->at.rows = heddle_malloc(capacity * ROW_BYTES);
+    if (page->at.rows == NULL) {
+        free(page);
+        return NULL;
+    }
+    page->capacity = capacity;
+    return page;
+}
+
+void heddle_row_page_destroy(struct heddle_row_page *page)
+{
+    if (page != NULL) {
+        free(page->at.rows);
+        free(page);
+    }
+}
+
+struct heddle_row_page *heddle_row_page_of(const struct heddle_schedule_row *rows, size_t count)
+{
+    struct heddle_row_page *page = page_create((uint32_t)count);
+    if (page != NULL) {
+        memcpy(page->at.rows, rows, count * ROW_BYTES);
+        page->count = (uint32_t)count;
+    }
+    return page;
+}
+
+/* Frees a page of a queue, wherever its rows are. */
+static void page_release(struct heddle_row_store *store, struct heddle_row_page *page)
+{
+    if (page->spilled) {
+        store->spill.release(store->spill.context, page->at.handle, page->count * ROW_BYTES);
+        free(page);
+        return;
+    }
+    store->bytes -= page->capacity * ROW_BYTES;
+    heddle_row_page_destroy(page);
+}
+
+static int page_spill(struct heddle_row_store *store, struct heddle_row_page *page,
+                      struct heddle_error *error)
+{
+    const uint64_t length = page->count * ROW_BYTES;
+    uint64_t handle = 0;
+    HEDDLE_TRY(store->spill.write(store->spill.context, page->at.rows, length, &handle, error));
+    free(page->at.rows);
+    page->at.handle = handle;
+    page->spilled = true;
+    store->bytes -= page->capacity * ROW_BYTES;
+    store->bytes_spilled += length;
+    return HEDDLE_OK;
+}
+
+static int page_load(struct heddle_row_store *store, struct heddle_row_page *page, struct heddle_error *error)
+{
+    const uint64_t length = page->count * ROW_BYTES;
+    struct heddle_schedule_row *rows = heddle_malloc(length);
+    if (rows == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    const int status = store->spill.read(store->spill.context, page->at.handle, rows, length, error);
+    if (status != HEDDLE_OK) {
+        free(rows);
+        return status;
+    }
+    store->spill.release(store->spill.context, page->at.handle, length);
+    page->at.rows = rows;
+    page->spilled = false;
+    page->capacity = page->count;
+    store->bytes += length;
+    return HEDDLE_OK;
+}
+
+/* Puts a new page behind the last one, which is full, or was spilled. */
+static int queue_grow(struct heddle_row_store *store, struct heddle_row_queue *queue,
+                      struct heddle_error *error)
+{
+    struct heddle_row_page *last = queue->last;
+    struct heddle_row_page *page =
+        page_create(last == NULL ? HEDDLE_ROW_PAGE_ROWS_FIRST : HEDDLE_ROW_PAGE_ROWS);
+    if (page == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    if (last != NULL && !last->spilled && last->head == 0 && last->count == HEDDLE_ROW_PAGE_ROWS &&
+        store->spill.write != NULL && store->bytes > store->spill.budget) {
+        const int status = page_spill(store, last, error);
+        if (status != HEDDLE_OK) {
+            heddle_row_page_destroy(page);
+            return status;
+        }
+    }
+    store->bytes += page->capacity * ROW_BYTES;
+    *(last == NULL ? &queue->first : &last->next) = page;
+    queue->last = page;
+    return HEDDLE_OK;
+}
+
+int heddle_row_queue_push(struct heddle_row_store *store, struct heddle_row_queue *queue,
+                          struct heddle_schedule_row row, struct heddle_error *error)
+{
+    struct heddle_row_page *page = queue->last;
+    if (page == NULL || page->count == page->capacity || page->spilled) {
+        HEDDLE_TRY(queue_grow(store, queue, error));
+        page = queue->last;
+    }
+    page->at.rows[page->count++] = row;
+    queue->rows++;
+    queue->bytes += row.bytes;
+    return HEDDLE_OK;
+}
+
+int heddle_row_queue_peek(struct heddle_row_store *store, struct heddle_row_queue *queue, size_t count,
+                          struct heddle_schedule_row *rows_out, struct heddle_error *error)
+{
+    struct heddle_row_page *page = queue->first;
+    for (size_t done = 0; done < count; page = page->next) {
+        if (page->spilled) {
+            HEDDLE_TRY(page_load(store, page, error));
+        }
+        const size_t here = page->count - page->head;
+        const size_t some = here < count - done ? here : count - done;
+        memcpy(rows_out + done, page->at.rows + page->head, some * ROW_BYTES);
+        done += some;
+    }
+    return HEDDLE_OK;
+}
+
+void heddle_row_queue_drop(struct heddle_row_store *store, struct heddle_row_queue *queue, size_t count)
+{
+    queue->rows -= count;
+    while (count > 0) {
+        struct heddle_row_page *page = queue->first;
+        const size_t here = page->count - page->head;
+        const size_t some = here < count ? here : count;
+        for (size_t i = 0; i < some; i++) {
+            queue->bytes -= page->at.rows[page->head + i].bytes;
+        }
+        page->head += (uint32_t)some;
+        count -= some;
+        if (page->head < page->count) {
+            break;
+        }
+        if (page->next == NULL) {
+            page->head = 0; /* the only page stays: more rows will come */
+            page->count = 0;
+            break;
+        }
+        queue->first = page->next;
+        page_release(store, page);
+    }
+}
+
+void heddle_row_queue_put_first(struct heddle_row_store *store, struct heddle_row_queue *queue,
+                                struct heddle_row_page *page)
+{
+    page->next = queue->first;
+    queue->first = page;
+    queue->last = queue->last == NULL ? page : queue->last;
+    store->bytes += page->capacity * ROW_BYTES;
+    queue->rows += page->count;
+    for (uint32_t i = 0; i < page->count; i++) {
+        queue->bytes += page->at.rows[i].bytes;
+    }
+}
+
+int heddle_row_queue_visit(const struct heddle_row_store *store, const struct heddle_row_queue *queue,
+                           heddle_row_visit visit, void *context, struct heddle_error *error)
+{
+    struct heddle_schedule_row read[HEDDLE_ROW_PAGE_ROWS];
+    for (const struct heddle_row_page *page = queue->first; page != NULL; page = page->next) {
+        const struct heddle_schedule_row *rows = read;
+        if (page->spilled) {
+            HEDDLE_TRY(store->spill.read(store->spill.context, page->at.handle, read, page->count * ROW_BYTES,
+                                         error));
+        } else {
+            rows = page->at.rows;
+        }
+        for (uint32_t i = page->head; i < page->count; i++) {
+            HEDDLE_TRY(visit(context, rows[i], error));
+        }
+    }
+    return HEDDLE_OK;
+}
+
+void heddle_row_queue_clear(struct heddle_row_store *store, struct heddle_row_queue *queue)
+{
+    struct heddle_row_page *page = queue->first;
+    while (page != NULL) {
+        struct heddle_row_page *next = page->next;
+        page_release(store, page);
+        page = next;
+    }
+    *queue = (struct heddle_row_queue){0};
+}
