@@ -24,7 +24,7 @@
 #include "schedule/parts.h"
 #include "schedule/simulate.h"
 
-enum { CHUNK_ROWS = 16384, PLAN_WRITERS = 8, PLAN_TRANSACTION_ROWS = 5000, WRITERS_MAX = 64 };
+enum { CHUNK_ROWS = 2048, PLAN_WRITERS = 8, PLAN_TRANSACTION_ROWS = 5000, WRITERS_MAX = 64 };
 
 static const uint64_t PLAN_BUDGET = UINT64_C(64) << 20;
 static const uint64_t SEED = 42;
@@ -77,18 +77,26 @@ static void spill_release(void *context, uint64_t handle, size_t length)
 /* Rows of the planning measurement are made again in each pass: they are not kept. */
 struct source {
     uint64_t random;
+    bool skewed; /* int(10/u), or even over `nodes` */
+    uint64_t nodes;
     int64_t from[CHUNK_ROWS];
     int64_t to[CHUNK_ROWS];
     uint64_t from_hashes[CHUNK_ROWS];
     uint64_t to_hashes[CHUNK_ROWS];
     uint32_t from_parts[CHUNK_ROWS];
     uint32_t to_parts[CHUNK_ROWS];
+    struct heddle_schedule_row rows[CHUNK_ROWS];
     uint64_t cpu_ns;
 };
 
 static void make_rows(struct source *source, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        if (!source->skewed) {
+            source->from[i] = (int64_t)heddle_random_below(&source->random, source->nodes);
+            source->to[i] = (int64_t)heddle_random_below(&source->random, source->nodes);
+            continue;
+        }
         source->from[i] = graph_tenth(&source->random);
         source->to[i] = graph_tenth(&source->random);
     }
@@ -130,11 +138,12 @@ static uint64_t place_rows(struct source *source, const struct heddle_parts *par
         heddle_parts_of_all(parts, source->from_hashes, count, source->from_parts);
         heddle_parts_of_all(parts, source->to_hashes, count, source->to_parts);
         for (size_t i = 0; i < count; i++) {
-            const struct heddle_schedule_row row = {.row = (uint32_t)(done + i), .bytes = 16};
-            if (heddle_scheduler_add_row(scheduler, 0, 0, source->from_parts[i], 0, source->to_parts[i], row,
-                                         NULL) != HEDDLE_OK) {
-                return 0;
-            }
+            source->rows[i] = (struct heddle_schedule_row){.row = (uint32_t)(done + i), .bytes = 16};
+        }
+        size_t added = 0;
+        if (heddle_scheduler_add_rows(scheduler, 0, 0, source->from_parts, 0, source->to_parts, source->rows,
+                                      count, &added, NULL) != HEDDLE_OK) {
+            return 0;
         }
         cpu_ns += heddle_clock_thread_cpu_ns() - start;
     }
@@ -158,18 +167,18 @@ static bool take_rows(struct heddle_scheduler *scheduler, size_t rows, uint64_t 
     return left == rows && sum == (uint64_t)rows * (rows - 1) / 2;
 }
 
-static bool report_plan(const struct source *source, const struct spill_file *spill, size_t rows,
+static void report_plan(const struct source *source, const struct spill_file *spill, size_t rows,
                         const uint64_t *cpu_ns, uint64_t transactions, double imbalance, FILE *json)
 {
-    (void)source;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     const double count_ns = (double)cpu_ns[0] / (double)rows;
     const double place_ns = (double)cpu_ns[2] / (double)rows;
     const double whole_ns = count_ns + place_ns + (double)cpu_ns[1] / (double)rows;
-    printf("planning %zu rows, %zu parts: count %.1f ns a row, parts %.1f ms, place %.1f ns a row: "
+    printf("planning %zu %s rows, %zu parts: count %.1f ns a row, parts %.1f ms, place %.1f ns a row: "
            "%.1f million rows/s a core\n",
-           rows, heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS), count_ns,
+           rows, source->skewed ? "int(10/u)" : "even",
+           heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS), count_ns,
            (double)cpu_ns[1] / 1e6, place_ns, 1e3 / whole_ns);
     printf("  picking again: %.1f ns a row, %.1f us a transaction; spilled %.0f MB; most memory %ld MB; "
            "fullest part "
@@ -177,14 +186,14 @@ static bool report_plan(const struct source *source, const struct spill_file *sp
            (double)cpu_ns[3] / (double)rows, (double)cpu_ns[3] / 1e3 / (double)transactions,
            (double)spill->end / 1e6, usage.ru_maxrss / 1024, imbalance);
     fprintf(json,
-            "\"plan_rows\": %zu, \"plan_rows_a_second\": %.0f, \"count_ns\": %.2f, \"place_ns\": %.2f, "
-            "\"pick_us\": %.2f, \"spill_bytes\": %llu, \"rss_mb\": %ld",
-            rows, 1e9 / whole_ns, count_ns, place_ns, (double)cpu_ns[3] / 1e3 / (double)transactions,
-            (unsigned long long)spill->end, usage.ru_maxrss / 1024);
-    return true;
+            "%s\"plan %s\": {\"rows\": %zu, \"rows_a_second\": %.0f, \"count_ns\": %.2f, \"place_ns\": %.2f, "
+            "\"pick_us\": %.2f, \"spill_bytes\": %llu, \"rss_mb\": %ld, \"imbalance\": %.4f}",
+            source->skewed ? ", " : "", source->skewed ? "int(10/u)" : "even", rows, 1e9 / whole_ns, count_ns,
+            place_ns, (double)cpu_ns[3] / 1e3 / (double)transactions, (unsigned long long)spill->end,
+            usage.ru_maxrss / 1024, imbalance);
 }
 
-static bool measure_plan(const struct arguments *arguments, FILE *json)
+static bool measure_plan(const struct arguments *arguments, bool skewed, FILE *json)
 {
     const size_t rows = arguments->rows;
     const size_t part_count = heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS);
@@ -207,6 +216,8 @@ static bool measure_plan(const struct arguments *arguments, FILE *json)
         heddle_scheduler_create(&options, &scheduler, NULL) == HEDDLE_OK &&
         heddle_scheduler_add_stream(scheduler, PLAN_TRANSACTION_ROWS, UINT64_MAX, &stream, NULL) == HEDDLE_OK;
     if (fine) {
+        source->skewed = skewed;
+        source->nodes = rows / 10 + 1;
         cpu_ns[0] = count_rows(source, counts, rows);
         const uint64_t start = heddle_clock_thread_cpu_ns();
         fine = heddle_parts_create(counts, part_count, &parts, NULL) == HEDDLE_OK;
@@ -218,8 +229,9 @@ static bool measure_plan(const struct arguments *arguments, FILE *json)
         fine = cpu_ns[2] > 0 && take_rows(scheduler, rows, &transactions);
         cpu_ns[3] = heddle_clock_thread_cpu_ns() - start;
     }
-    fine =
-        fine && report_plan(source, &spill, rows, cpu_ns, transactions, heddle_parts_imbalance(parts), json);
+    if (fine) {
+        report_plan(source, &spill, rows, cpu_ns, transactions, heddle_parts_imbalance(parts), json);
+    }
     heddle_scheduler_destroy(scheduler);
     heddle_parts_destroy(parts);
     heddle_counts_destroy(counts);
@@ -386,7 +398,7 @@ static bool make_graph(size_t index, const struct arguments *arguments, struct g
     static bool (*const makers[])(struct graph *, size_t, uint64_t *) = {
         graph_int10, graph_twitch, graph_rmat, graph_one_hub, graph_stars, graph_components,
     };
-    static const size_t rows[] = {600000, 2000000, 2000000, 1000000, 1000000, 1000000};
+    static const size_t rows[] = {8000000, 2000000, 2000000, 1000000, 1000000, 1000000};
     uint64_t random = SEED + index;
     bool fine = arguments->edges != NULL
                     ? graph_read(graph, arguments->edges, arguments->bipartite)
@@ -453,7 +465,7 @@ int main(int argc, char **argv)
     FILE *json = open_memstream(&figures, &length);
     bool fine = json != NULL;
     if (fine && strcmp(arguments.only, "simulate") != 0) {
-        fine = measure_plan(&arguments, json);
+        fine = measure_plan(&arguments, false, json) && measure_plan(&arguments, true, json);
     } else if (fine) {
         fprintf(json, "\"plan_rows\": 0");
     }

@@ -35,6 +35,12 @@ uint64_t heddle_hash_bytes(const void *bytes, size_t length, uint64_t seed)
     return fold(SECRET_A ^ (uint64_t)length, fold(a ^ SECRET_B, b ^ hash));
 }
 
+uint64_t heddle_hash_short(uint64_t low, uint64_t high, size_t length, uint64_t seed)
+{
+    const uint64_t hash = seed ^ fold(seed ^ SECRET_A, SECRET_B);
+    return fold(SECRET_A ^ (uint64_t)length, fold(low ^ SECRET_B, high ^ hash));
+}
+
 uint64_t heddle_hash_mix(uint64_t word)
 {
     word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9ULL;

@@ -12,6 +12,10 @@
 
 uint64_t heddle_hash_bytes(const void *bytes, size_t length, uint64_t seed);
 
+/* What heddle_hash_bytes answers for `length` (at most 16) bytes that are at hand as words: bytes 0 to 7 in `low`, the
+ * others in `high`, the first byte in the lowest bits, zeros beyond `length`. */
+uint64_t heddle_hash_short(uint64_t low, uint64_t high, size_t length, uint64_t seed);
+
 /* One well-mixed word from another (the finaliser of splitmix64). */
 uint64_t heddle_hash_mix(uint64_t word);
 

@@ -156,10 +156,9 @@ enum heddle_key_state heddle_key_append(struct heddle_buffer *buffer, const stru
 
 void heddle_key_hash_integers(const int64_t *values, size_t count, uint64_t seed, uint64_t *hashes)
 {
-    uint8_t bytes[1 + sizeof(int64_t)] = {KEY_TAG_INTEGER};
     for (size_t i = 0; i < count; i++) {
-        memcpy(bytes + 1, &values[i], sizeof values[i]);
-        hashes[i] = heddle_hash_bytes(bytes, sizeof bytes, seed);
+        const uint64_t value = (uint64_t)values[i];
+        hashes[i] = heddle_hash_short(KEY_TAG_INTEGER | value << 8, value >> 56, 1 + sizeof value, seed);
     }
 }
 

@@ -99,11 +99,27 @@ static int page_load(struct heddle_row_store *store, struct heddle_row_page *pag
     return HEDDLE_OK;
 }
 
+/* Brings the last page's count up to date with what was pushed. */
+static void queue_settle(const struct heddle_row_queue *queue)
+{
+    if (queue->next_row != NULL) {
+        queue->last->count = (uint32_t)(queue->next_row - queue->last->at.rows);
+    }
+}
+
+/* Pushing goes on behind what the last page, which is in memory, holds. */
+static void queue_resume(struct heddle_row_queue *queue)
+{
+    queue->next_row = queue->last->at.rows + queue->last->count;
+    queue->end_row = queue->last->at.rows + queue->last->capacity;
+}
+
 /* Puts a new page behind the last one, which is full, or was spilled. */
 static int queue_grow(struct heddle_row_store *store, struct heddle_row_queue *queue,
                       struct heddle_error *error)
 {
     struct heddle_row_page *last = queue->last;
+    queue_settle(queue);
     struct heddle_row_page *page =
         page_create(last == NULL ? HEDDLE_ROW_PAGE_ROWS_FIRST : HEDDLE_ROW_PAGE_ROWS);
     if (page == NULL) {
@@ -120,18 +136,17 @@ static int queue_grow(struct heddle_row_store *store, struct heddle_row_queue *q
     store->bytes += page->capacity * ROW_BYTES;
     *(last == NULL ? &queue->first : &last->next) = page;
     queue->last = page;
+    queue_resume(queue);
     return HEDDLE_OK;
 }
 
 int heddle_row_queue_push(struct heddle_row_store *store, struct heddle_row_queue *queue,
                           struct heddle_schedule_row row, struct heddle_error *error)
 {
-    struct heddle_row_page *page = queue->last;
-    if (page == NULL || page->count == page->capacity || page->spilled) {
+    if (queue->next_row == queue->end_row) {
         HEDDLE_TRY(queue_grow(store, queue, error));
-        page = queue->last;
     }
-    page->at.rows[page->count++] = row;
+    *queue->next_row++ = row;
     queue->rows++;
     queue->bytes += row.bytes;
     return HEDDLE_OK;
@@ -141,6 +156,7 @@ int heddle_row_queue_peek(struct heddle_row_store *store, struct heddle_row_queu
                           struct heddle_schedule_row *rows_out, struct heddle_error *error)
 {
     struct heddle_row_page *page = queue->first;
+    queue_settle(queue);
     for (size_t done = 0; done < count; page = page->next) {
         if (page->spilled) {
             HEDDLE_TRY(page_load(store, page, error));
@@ -171,6 +187,7 @@ void heddle_row_queue_drop(struct heddle_row_store *store, struct heddle_row_que
         if (page->next == NULL) {
             page->head = 0; /* the only page stays: more rows will come */
             page->count = 0;
+            queue_resume(queue);
             break;
         }
         queue->first = page->next;
@@ -183,7 +200,10 @@ void heddle_row_queue_put_first(struct heddle_row_store *store, struct heddle_ro
 {
     page->next = queue->first;
     queue->first = page;
-    queue->last = queue->last == NULL ? page : queue->last;
+    if (queue->last == NULL) {
+        queue->last = page;
+        queue_resume(queue);
+    }
     store->bytes += page->capacity * ROW_BYTES;
     queue->rows += page->count;
     for (uint32_t i = 0; i < page->count; i++) {
@@ -195,6 +215,7 @@ int heddle_row_queue_visit(const struct heddle_row_store *store, const struct he
                            heddle_row_visit visit, void *context, struct heddle_error *error)
 {
     struct heddle_schedule_row read[HEDDLE_ROW_PAGE_ROWS];
+    queue_settle(queue);
     for (const struct heddle_row_page *page = queue->first; page != NULL; page = page->next) {
         const struct heddle_schedule_row *rows = read;
         if (page->spilled) {

@@ -30,6 +30,9 @@ struct heddle_row_store {
 
 /* {0} is an empty queue. */
 struct heddle_row_queue {
+    struct heddle_schedule_row
+        *next_row; /* where the next row goes in the last page, and where that page ends: pushing */
+    struct heddle_schedule_row *end_row; /* touches nothing else. NULL where a page must be made first */
     struct heddle_row_page *first;
     struct heddle_row_page *last;
     size_t rows;

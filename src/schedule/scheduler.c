@@ -10,6 +10,13 @@
 /* A new table of tiles is this large: 64 tiles are 8 parts by 8. */
 enum { STREAM_SLOTS_FIRST = 128 };
 
+/* Up to so many parts over all spaces, tiles of one and two parts are found by a table of all pairs: 4 MiB a stream, of
+ * which only what is used is ever touched. */
+enum { PAIRS_PARTS_MAX = 1024 };
+
+/* A load of memory takes as long as adding some ten rows. */
+enum { FORESEEN_ROWS = 32 };
+
 /* Empty tiles are freed when there are more than this and more than waiting ones; they are looked for when the table
  * grows. Part sets of three and more can be so many. */
 enum { EMPTY_TILES_MAX = 4096 };
@@ -68,6 +75,7 @@ void heddle_stream_clear(struct heddle_scheduler *scheduler, struct heddle_strea
     free(stream->lists);
     free(stream->used);
     free(stream->slots);
+    free(stream->pairs);
     *stream = (struct heddle_stream){.rows_max = stream->rows_max, .bytes_max = stream->bytes_max};
 }
 
@@ -128,12 +136,22 @@ static size_t slot_of(const struct heddle_stream *stream, const uint32_t *parts,
     return at;
 }
 
-static void enter_tiles(struct heddle_stream *stream)
+/* Where the index of a tile stands; stream->slots must have a free slot. */
+static uint32_t *place_of(const struct heddle_scheduler *scheduler, const struct heddle_stream *stream,
+                          const uint32_t *parts, size_t count)
+{
+    if (stream->pairs != NULL && (count == 1 || count == 2)) {
+        return &stream->pairs[parts[0] * scheduler->part_total + parts[count - 1]];
+    }
+    return &stream->slots[slot_of(stream, parts, count)];
+}
+
+static void enter_tiles(const struct heddle_scheduler *scheduler, struct heddle_stream *stream)
 {
     memset(stream->slots, 0, stream->slot_count * sizeof *stream->slots);
     for (size_t i = 0; i < stream->all.count; i++) {
         const struct heddle_tile *tile = stream->all.tiles[i];
-        stream->slots[slot_of(stream, tile->parts, tile->part_count)] = (uint32_t)i + 1;
+        *place_of(scheduler, stream, tile->parts, tile->part_count) = (uint32_t)i + 1;
     }
 }
 
@@ -173,8 +191,10 @@ static void stream_sweep(struct heddle_scheduler *scheduler, struct heddle_strea
     }
     stream->used_count = used;
     for (size_t i = 0; i < stream->all.count; i++) {
-        if (tile_is_idle(stream->all.tiles[i])) {
-            tile_destroy(scheduler, stream->all.tiles[i]);
+        struct heddle_tile *tile = stream->all.tiles[i];
+        if (tile_is_idle(tile)) {
+            *place_of(scheduler, stream, tile->parts, tile->part_count) = 0;
+            tile_destroy(scheduler, tile);
             stream->all.tiles[i] = NULL;
         }
     }
@@ -185,21 +205,32 @@ static void stream_sweep(struct heddle_scheduler *scheduler, struct heddle_strea
         }
     }
     stream->all.count = kept;
-    enter_tiles(stream);
+    enter_tiles(scheduler, stream);
+}
+
+static bool stream_make_lists(const struct heddle_scheduler *scheduler, struct heddle_stream *stream)
+{
+    const size_t total = scheduler->part_total;
+    struct heddle_tile_list *lists = heddle_calloc(total, sizeof *lists);
+    uint32_t *used = heddle_calloc(total, sizeof *used);
+    uint32_t *pairs = total <= PAIRS_PARTS_MAX ? heddle_calloc(total * total, sizeof *pairs) : NULL;
+    if (lists == NULL || used == NULL || (total <= PAIRS_PARTS_MAX && pairs == NULL)) {
+        free(lists);
+        free(used);
+        free(pairs);
+        return false;
+    }
+    stream->lists = lists;
+    stream->used = used;
+    stream->pairs = pairs;
+    return true;
 }
 
 /* Keeps the table at most half full. */
 static bool stream_make_room(struct heddle_scheduler *scheduler, struct heddle_stream *stream)
 {
-    if (stream->lists == NULL) {
-        stream->lists = heddle_calloc(scheduler->part_total, sizeof *stream->lists);
-        stream->used =
-            stream->lists == NULL ? NULL : heddle_calloc(scheduler->part_total, sizeof *stream->used);
-        if (stream->used == NULL) {
-            free(stream->lists);
-            stream->lists = NULL;
-            return false;
-        }
+    if (stream->lists == NULL && !stream_make_lists(scheduler, stream)) {
+        return false;
     }
     if (stream->slots != NULL && (stream->all.count + 1) * 2 > stream->slot_count) {
         stream_sweep(scheduler, stream);
@@ -215,7 +246,7 @@ static bool stream_make_room(struct heddle_scheduler *scheduler, struct heddle_s
     free(stream->slots);
     stream->slots = slots;
     stream->slot_count = count;
-    enter_tiles(stream);
+    enter_tiles(scheduler, stream);
     return true;
 }
 
@@ -230,7 +261,7 @@ struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t in
 {
     struct heddle_stream *stream = &scheduler->streams[index];
     if (stream->slots != NULL) {
-        const uint32_t found = stream->slots[slot_of(stream, parts, count)];
+        const uint32_t found = *place_of(scheduler, stream, parts, count);
         if (found != 0) {
             return stream->all.tiles[found - 1];
         }
@@ -257,7 +288,7 @@ struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t in
         tile->parts[i] = parts[i];
         list->tiles[list->count++] = tile;
     }
-    stream->slots[slot_of(stream, parts, count)] = (uint32_t)stream->all.count + 1;
+    *place_of(scheduler, stream, parts, count) = (uint32_t)stream->all.count + 1;
     stream->all.tiles[stream->all.count++] = tile;
     return tile;
 }
@@ -309,7 +340,16 @@ int heddle_stream_push(struct heddle_scheduler *scheduler, size_t stream, const 
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(heddle_row_queue_push(&scheduler->store, &tile->queue, row, error));
-    heddle_tile_changed(scheduler, tile, 1, row.bytes);
+    if (tile->queue.rows == 1) {
+        waiting_join(scheduler, tile);
+    }
+    for (size_t i = 0; i < count; i++) {
+        scheduler->load[parts[i]]++;
+    }
+    scheduler->streams[stream].rows++;
+    scheduler->streams[stream].bytes += row.bytes;
+    scheduler->rows++;
+    scheduler->bytes += row.bytes;
     return HEDDLE_OK;
 }
 
@@ -327,21 +367,57 @@ int heddle_scheduler_add_row(struct heddle_scheduler *scheduler, size_t stream, 
                                 "scheduler: stream %zu, part %u of space %zu, part %u of %zu", stream, part_a,
                                 space_a, part_b, space_b);
     }
-    uint32_t claim[2] = {0, 0};
-    size_t count = 0;
-    if (has_a) {
-        claim[count++] = (uint32_t)(space_a * parts) + part_a;
-    }
-    if (has_b) {
-        claim[count++] = (uint32_t)(space_b * parts) + part_b;
-    }
-    if (count == 2 && claim[0] > claim[1]) {
-        const uint32_t swapped = claim[0];
-        claim[0] = claim[1];
-        claim[1] = swapped;
-    }
-    count -= count == 2 && claim[0] == claim[1] ? 1 : 0;
+    const uint32_t a = has_a ? (uint32_t)(space_a * parts) + part_a : HEDDLE_SCHEDULE_NO_PART;
+    const uint32_t b = has_b ? (uint32_t)(space_b * parts) + part_b : HEDDLE_SCHEDULE_NO_PART;
+    const uint32_t claim[2] = {a < b ? a : b, a < b ? b : a}; /* NO_PART is the largest */
+    const size_t count = a == b ? (has_a ? 1U : 0U) : (has_a && has_b ? 2U : 1U);
     return heddle_stream_push(scheduler, stream, claim, count, row, error);
+}
+
+/* Asks for the memory that the rows will be written to, so that pushing them does not wait for each in turn. */
+static void foresee(const struct heddle_scheduler *scheduler, const struct heddle_stream *stream,
+                    size_t first_a, const uint32_t *parts_a, size_t first_b, const uint32_t *parts_b,
+                    size_t count)
+{
+    struct heddle_tile *tiles[FORESEEN_ROWS];
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        const size_t a = first_a + parts_a[i];
+        const size_t b = first_b + parts_b[i];
+        if (a >= scheduler->part_total || b >= scheduler->part_total) {
+            continue;
+        }
+        const uint32_t index =
+            stream->pairs[a < b ? a * scheduler->part_total + b : b * scheduler->part_total + a];
+        if (index != 0) {
+            tiles[found] = stream->all.tiles[index - 1];
+            __builtin_prefetch(tiles[found++], 1);
+        }
+    }
+    for (size_t i = 0; i < found; i++) {
+        __builtin_prefetch(tiles[i]->queue.next_row, 1);
+    }
+}
+
+int heddle_scheduler_add_rows(struct heddle_scheduler *scheduler, size_t stream, size_t space_a,
+                              const uint32_t *parts_a, size_t space_b, const uint32_t *parts_b,
+                              const struct heddle_schedule_row *rows, size_t count, size_t *added_out,
+                              struct heddle_error *error)
+{
+    const size_t parts = scheduler->options.parts;
+    *added_out = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i % FORESEEN_ROWS == 0 && stream < scheduler->stream_count && parts_a != NULL &&
+            parts_b != NULL && scheduler->streams[stream].pairs != NULL) {
+            foresee(scheduler, &scheduler->streams[stream], space_a * parts, parts_a + i, space_b * parts,
+                    parts_b + i, count - i < FORESEEN_ROWS ? count - i : FORESEEN_ROWS);
+        }
+        HEDDLE_TRY(heddle_scheduler_add_row(
+            scheduler, stream, space_a, parts_a == NULL ? HEDDLE_SCHEDULE_NO_PART : parts_a[i], space_b,
+            parts_b == NULL ? HEDDLE_SCHEDULE_NO_PART : parts_b[i], rows[i], error));
+        (*added_out)++;
+    }
+    return HEDDLE_OK;
 }
 
 int heddle_scheduler_add_claim(struct heddle_scheduler *scheduler, size_t stream,

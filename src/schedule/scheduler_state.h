@@ -38,6 +38,8 @@ struct heddle_stream {
     struct heddle_tile_list *lists; /* one a part over all spaces; NULL before the first row */
     uint32_t *used;                 /* parts that a tile touches */
     size_t used_count;
+    uint32_t *
+        pairs; /* where parts are few: index into all.tiles + 1 at [a * part_total + b], a <= b; [a, a] = {a} */
     uint32_t *slots; /* open addressing over part sets: index into all.tiles + 1, 0 = free */
     size_t slot_count;
 };
