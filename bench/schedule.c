@@ -428,8 +428,7 @@ static bool simulate_graphs(const struct arguments *arguments, FILE *json)
 
 static bool parse(int argc, char **argv, struct arguments *arguments)
 {
-    *arguments =
-        (struct arguments){.rows = 20000000, .spill = "/tmp/heddle-bench-schedule.spill", .only = ""};
+    *arguments = (struct arguments){.rows = 20000000, .spill = "build/schedule.spill", .only = ""};
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--quick") == 0) {

@@ -462,11 +462,6 @@ size_t heddle_scheduler_before(const struct heddle_scheduler *scheduler)
     return scheduler->in_flight_before;
 }
 
-uint64_t heddle_scheduler_load(const struct heddle_scheduler *scheduler, uint32_t part)
-{
-    return part < scheduler->part_total ? scheduler->load[part] : 0;
-}
-
 uint64_t heddle_scheduler_load_max(const struct heddle_scheduler *scheduler)
 {
     uint64_t most = 0;

@@ -148,8 +148,7 @@ size_t heddle_scheduler_in_flight(const struct heddle_scheduler *scheduler);
 uint64_t heddle_scheduler_memory(const struct heddle_scheduler *scheduler);
 uint64_t heddle_scheduler_spilled(const struct heddle_scheduler *scheduler);
 
-/* Waiting rows that touch a part; the largest of these over all parts. */
-uint64_t heddle_scheduler_load(const struct heddle_scheduler *scheduler, uint32_t part);
+/* Waiting rows that touch the fullest part. */
 uint64_t heddle_scheduler_load_max(const struct heddle_scheduler *scheduler);
 
 /* NULL is a no-op. Rows still in it are forgotten: the caller owns what they point to. */

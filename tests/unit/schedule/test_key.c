@@ -61,6 +61,22 @@ static void whole_floats_are_the_integers_they_equal(void **state)
     }
 }
 
+static void the_short_way_to_hash_integers_equals_the_long_one(void **state)
+{
+    (void)state;
+    uint64_t random = 6;
+    for (int i = 0; i < 2000; i++) {
+        int64_t value = (int64_t)(heddle_random_next(&random) >> heddle_random_below(&random, 64));
+        value = i % 2 == 0 ? value : -value;
+        struct heddle_column column = integer_column(&value);
+        struct heddle_buffer buffer = bytes_of(&column, 1, HEDDLE_KEY_USABLE);
+        uint64_t hash = 0;
+        heddle_key_hash_integers(&value, 1, 77, &hash);
+        assert_int_equal(hash, heddle_hash_bytes(buffer.bytes, buffer.length, 77));
+        heddle_buffer_free(&buffer);
+    }
+}
+
 static void other_numbers_are_different_keys(void **state)
 {
     (void)state;
@@ -223,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_floats_are_the_integers_they_equal),
+        cmocka_unit_test(the_short_way_to_hash_integers_equals_the_long_one),
         cmocka_unit_test(other_numbers_are_different_keys),
         cmocka_unit_test(texts_are_compared_byte_by_byte_and_never_equal_numbers),
         cmocka_unit_test(moments_of_different_kinds_are_different_keys),
