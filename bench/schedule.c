@@ -44,13 +44,17 @@ struct arguments {
 struct spill_file {
     int file;
     uint64_t end;
+    uint64_t cpu_ns; /* in the kernel's hands */
 };
 
 static int spill_write(void *context, const void *bytes, size_t length, uint64_t *handle_out,
                        struct heddle_error *error)
 {
     struct spill_file *spill = context;
-    if (pwrite(spill->file, bytes, length, (off_t)spill->end) != (ssize_t)length) {
+    const uint64_t start = heddle_clock_thread_cpu_ns();
+    const ssize_t written = pwrite(spill->file, bytes, length, (off_t)spill->end);
+    spill->cpu_ns += heddle_clock_thread_cpu_ns() - start;
+    if (written != (ssize_t)length) {
         return heddle_error_set(error, HEDDLE_INTERNAL, "the spill file could not be written");
     }
     *handle_out = spill->end;
@@ -180,6 +184,7 @@ static void report_plan(const struct source *source, const struct spill_file *sp
            rows, source->skewed ? "int(10/u)" : "even",
            heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS), count_ns,
            (double)cpu_ns[1] / 1e6, place_ns, 1e3 / whole_ns);
+    printf("  of these %.1f ns a row in writing pages\n", (double)spill->cpu_ns / (double)rows);
     printf("  picking again: %.1f ns a row, %.1f us a transaction; spilled %.0f MB; most memory %ld MB; "
            "fullest part "
            "%.3f x mean\n",
@@ -187,10 +192,11 @@ static void report_plan(const struct source *source, const struct spill_file *sp
            (double)spill->end / 1e6, usage.ru_maxrss / 1024, imbalance);
     fprintf(json,
             "%s\"plan %s\": {\"rows\": %zu, \"rows_a_second\": %.0f, \"count_ns\": %.2f, \"place_ns\": %.2f, "
+            "\"write_ns\": %.2f, "
             "\"pick_us\": %.2f, \"spill_bytes\": %llu, \"rss_mb\": %ld, \"imbalance\": %.4f}",
             source->skewed ? ", " : "", source->skewed ? "int(10/u)" : "even", rows, 1e9 / whole_ns, count_ns,
-            place_ns, (double)cpu_ns[3] / 1e3 / (double)transactions, (unsigned long long)spill->end,
-            usage.ru_maxrss / 1024, imbalance);
+            place_ns, (double)spill->cpu_ns / (double)rows, (double)cpu_ns[3] / 1e3 / (double)transactions,
+            (unsigned long long)spill->end, usage.ru_maxrss / 1024, imbalance);
 }
 
 static bool measure_plan(const struct arguments *arguments, bool skewed, FILE *json)
