@@ -205,7 +205,7 @@ static void print_flag(FILE *out, const char *name, const char *placeholder, con
     char left[64];
     snprintf(left, sizeof left, "%s%s%s%s", strlen(name) == 1 ? "-" : "--", name,
              placeholder == NULL ? "" : " ", placeholder == NULL ? "" : placeholder);
-    fprintf(out, "  %-24s %s\n", left, help);
+    fprintf(out, "  %-26s %s\n", left, help);
 }
 
 void heddle_cli_command_help(FILE *out, const struct heddle_command *command)
