@@ -76,6 +76,9 @@ struct heddle_batch {
     struct heddle_column *columns;      /* schema->count */
     size_t rows;
     uint64_t sequence;  /* 0-based number of the batch in its pass, in source order */
+    /* Rows that the source handed out before this batch in this pass over this micro-batch: the same at each replay, so
+     * position + row names a row for ever (sink/ledger.h). Set by run/. */
+    uint64_t position;
     const char *source; /* name of the source, borrowed */
     const char *file;   /* path of the file, or "" where there is none; in the arena */
     uint64_t first_row; /* 0-based ordinal in the file of row 0 */

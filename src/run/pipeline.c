@@ -98,12 +98,15 @@ static void *read_all(void *argument)
     struct heddle_pipeline_counters *counters = stage->pipeline->counters;
     struct heddle_error error = {0};
     int status = HEDDLE_OK;
+    uint64_t position = 0;
     while (status == HEDDLE_OK && !stop_asked(stage)) {
         const uint64_t start = heddle_clock_ns();
         struct heddle_batch *batch = NULL;
         status = heddle_source_next(stage->pipeline->source, &batch, &error);
         atomic_fetch_add(&counters->read_ns, heddle_clock_ns() - start);
         if (status == HEDDLE_OK) {
+            batch->position = position;
+            position += batch->rows;
             atomic_fetch_add(&counters->rows_read, batch->rows);
             status = pass_on(stage, batch, &error);
         }

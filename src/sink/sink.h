@@ -18,6 +18,7 @@
 
 #include "column/batch.h"
 #include "column/reject.h"
+#include "sink/ledger.h"
 #include "sink/target.h"
 
 struct heddle_sink;
