@@ -20,6 +20,8 @@ struct heddle_source {
     const char *name;
     struct heddle_schema schema;
     uint64_t limit;
+    uint64_t skip; /* rows that are still passed over */
+    uint64_t skip_all;
     size_t batch_rows;
     int64_t rows_expected;
     uint64_t rows_read;
@@ -48,6 +50,9 @@ HEDDLE_MUST_CHECK int heddle_source_begin(size_t size, const struct heddle_reade
 
 /* Frees the shared part and the struct. */
 void heddle_source_end(struct heddle_source *source);
+
+/* Rows, good and bad, that the reader may take now at most. */
+uint64_t heddle_source_rows_left(const struct heddle_source *source);
 
 /* The value of a setting, or `fallback`. */
 const char *heddle_source_setting(const struct heddle_source_options *options, const char *name,

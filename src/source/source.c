@@ -34,6 +34,7 @@ int heddle_source_begin(size_t size, const struct heddle_reader *reader,
     }
     source->reader = reader;
     source->limit = options->limit;
+    source->skip = source->skip_all = options->skip;
     source->batch_rows = options->batch_rows == 0 ? BATCH_ROWS_DEFAULT : options->batch_rows;
     if (source->batch_rows > HEDDLE_BATCH_ROWS_MAX) {
         source->batch_rows = HEDDLE_BATCH_ROWS_MAX;
@@ -193,6 +194,10 @@ static char *raw_copy(const char *raw, size_t length)
 int heddle_source_reject(struct heddle_source *source, const char *file, uint64_t ordinal, const char *raw,
                          size_t raw_length, const char *code, const char *reason, struct heddle_error *error)
 {
+    if (source->skip > 0) { /* it was reported when it was read first */
+        source->skip--;
+        return HEDDLE_OK;
+    }
     char *copy = raw_copy(raw, raw_length);
     if (copy == NULL) {
         return heddle_error_out_of_memory(error);
@@ -246,24 +251,49 @@ const struct heddle_schema *heddle_source_schema(const struct heddle_source *sou
 
 int64_t heddle_source_rows_expected(const struct heddle_source *source)
 {
-    if (source->rows_expected >= 0 && (uint64_t)source->rows_expected > source->limit) {
-        return (int64_t)source->limit;
+    if (source->rows_expected < 0) {
+        return -1;
     }
-    return source->rows_expected;
+    const uint64_t all = (uint64_t)source->rows_expected;
+    const uint64_t rows = all > source->skip_all ? all - source->skip_all : 0;
+    return rows > source->limit ? (int64_t)source->limit : (int64_t)rows;
+}
+
+uint64_t heddle_source_rows_left(const struct heddle_source *source)
+{
+    return source->skip > 0 ? source->skip : source->limit - source->rows_read - source->rows_rejected;
+}
+
+/* Passes over the rows that are done. */
+static int rows_skip(struct heddle_source *source, struct heddle_error *error)
+{
+    while (source->skip > 0) {
+        const size_t rows_max = source->skip < source->batch_rows ? (size_t)source->skip : source->batch_rows;
+        struct heddle_batch *batch = NULL;
+        const int status = source->reader->next(source, rows_max, &batch, error);
+        if (status == HEDDLE_END && source->skip == 0) { /* the last of them were bad rows */
+            return HEDDLE_OK;
+        }
+        HEDDLE_TRY(status);
+        source->skip -= batch->rows;
+        heddle_batch_release(batch);
+    }
+    return HEDDLE_OK;
 }
 
 int heddle_source_next(struct heddle_source *source, struct heddle_batch **batch_out,
                        struct heddle_error *error)
 {
-    /* A rejected row is one of the limit's rows: it was read. */
-    const uint64_t used = source->rows_read + source->rows_rejected;
-    if (used >= source->limit) {
+    if (source->limit == 0) {
         return HEDDLE_END;
     }
-    size_t rows_max = source->batch_rows;
-    if (source->limit - used < rows_max) {
-        rows_max = (size_t)(source->limit - used);
+    HEDDLE_TRY(rows_skip(source, error));
+    /* A rejected row is one of the limit's rows: it was read. */
+    const uint64_t left = heddle_source_rows_left(source);
+    if (left == 0) {
+        return HEDDLE_END;
     }
+    const size_t rows_max = left < source->batch_rows ? (size_t)left : source->batch_rows;
     struct heddle_batch *batch = NULL;
     HEDDLE_TRY(source->reader->next(source, rows_max, &batch, error));
     batch->schema = &source->schema;

@@ -33,9 +33,14 @@ struct heddle_source_options {
     size_t column_count;
     const struct heddle_source_setting *settings;
     size_t setting_count;
-    uint64_t limit;                    /* stop after this many rows; UINT64_MAX = no limit */
-    size_t batch_rows;                 /* rows a batch at most; 0 = 2,048 */
+    uint64_t limit;    /* stop after this many rows; UINT64_MAX = no limit */
+    uint64_t skip;     /* rows, good and bad, passed over before the first; the limit does not count them */
+    size_t batch_rows; /* rows a batch at most; 0 = 2,048 */
     struct heddle_reject_sink rejects; /* rows that cannot be read (stage read) */
+    const char *const *files; /* for files: these, in this order, in place of those behind `path`; or NULL */
+    size_t file_count;
+    const struct heddle_schema
+        *declared; /* for jsonl: columns whose types are known and not told from a sample; or NULL */
 };
 
 /* The kind of source that a path looks like: "delta" for a folder that holds a `_delta_log`; else "parquet", "csv" or

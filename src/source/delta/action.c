@@ -162,6 +162,11 @@ const char *heddle_delta_vector_id(struct heddle_arena *arena, char storage, con
     return heddle_arena_format(arena, "%c%s", storage, place);
 }
 
+const char *heddle_delta_uri_keep(struct heddle_arena *arena, const char *uri, const char *path)
+{
+    return strcmp(uri, path) == 0 ? path : heddle_arena_copy_text(arena, uri, strlen(uri));
+}
+
 static int vector_get(const json_t *object, struct heddle_arena *arena, struct heddle_delta_vector *vector,
                       struct heddle_error *error)
 {
@@ -195,16 +200,30 @@ static int vector_get(const json_t *object, struct heddle_arena *arena, struct h
     return vector->id != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
+/* What adds, removes and cdc files have in common. */
+static int file_parse(json_t *object, struct heddle_delta_actions *actions, struct heddle_delta_add *file,
+                      struct heddle_error *error)
+{
+    *file = (struct heddle_delta_add){.rows = -1, .place = actions->places++};
+    HEDDLE_TRY(path_get(object, actions->arena, &file->path, error));
+    file->uri =
+        heddle_delta_uri_keep(actions->arena, json_string_value(json_object_get(object, "path")), file->path);
+    if (file->uri == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    HEDDLE_TRY(pairs_get(object, "partitionValues", actions->arena, &file->partition, &file->partition_count,
+                         error));
+    HEDDLE_TRY(integer_get(object, "size", 0, &file->size, error));
+    HEDDLE_TRY(vector_get(object, actions->arena, &file->vector, error));
+    file->data_change = !json_is_false(json_object_get(object, "dataChange"));
+    return HEDDLE_OK;
+}
+
 static int add_parse(json_t *object, struct heddle_delta_actions *actions, struct heddle_error *error)
 {
-    struct heddle_delta_add add = {.rows = -1};
-    HEDDLE_TRY(path_get(object, actions->arena, &add.path, error));
-    HEDDLE_TRY(
-        pairs_get(object, "partitionValues", actions->arena, &add.partition, &add.partition_count, error));
-    HEDDLE_TRY(integer_get(object, "size", 0, &add.size, error));
+    struct heddle_delta_add add;
+    HEDDLE_TRY(file_parse(object, actions, &add, error));
     HEDDLE_TRY(integer_get(object, "modificationTime", 0, &add.modification_time, error));
-    HEDDLE_TRY(vector_get(object, actions->arena, &add.vector, error));
-    add.data_change = !json_is_false(json_object_get(object, "dataChange"));
     const json_t *stats = json_object_get(object, "stats");
     if (json_is_string(stats)) {
         add.rows = heddle_delta_stats_rows(json_string_value(stats), json_string_length(stats));
@@ -217,14 +236,26 @@ static int add_parse(json_t *object, struct heddle_delta_actions *actions, struc
     return HEDDLE_OK;
 }
 
+static int cdc_parse(json_t *object, struct heddle_delta_actions *actions, struct heddle_error *error)
+{
+    struct heddle_delta_add change;
+    HEDDLE_TRY(file_parse(object, actions, &change, error));
+    if (heddle_grow((void **)&actions->changes, &actions->change_capacity, actions->change_count + 1,
+                    sizeof *actions->changes) != 0) {
+        return heddle_error_out_of_memory(error);
+    }
+    actions->changes[actions->change_count++] = change;
+    return HEDDLE_OK;
+}
+
 static int remove_parse(json_t *object, struct heddle_delta_actions *actions, struct heddle_error *error)
 {
     struct heddle_delta_remove removed = {0};
-    struct heddle_delta_vector vector;
-    HEDDLE_TRY(path_get(object, actions->arena, &removed.path, error));
-    HEDDLE_TRY(vector_get(object, actions->arena, &vector, error));
-    removed.vector_id = vector.id;
-    removed.data_change = !json_is_false(json_object_get(object, "dataChange"));
+    HEDDLE_TRY(file_parse(object, actions, &removed.file, error));
+    removed.path = removed.file.path;
+    removed.vector_id = removed.file.vector.id;
+    removed.data_change = removed.file.data_change;
+    removed.has_partition = json_is_object(json_object_get(object, "partitionValues"));
     if (heddle_grow((void **)&actions->removes, &actions->remove_capacity, actions->remove_count + 1,
                     sizeof *actions->removes) != 0) {
         return heddle_error_out_of_memory(error);
@@ -265,9 +296,28 @@ static int protocol_parse(json_t *object, struct heddle_delta_actions *actions, 
     return HEDDLE_OK;
 }
 
+/* Metrics are logged as texts. */
+static bool metric_is_zero(const json_t *metrics, const char *name)
+{
+    const json_t *value = json_object_get(metrics, name);
+    return json_is_string(value) && strcmp(json_string_value(value), "0") == 0;
+}
+
 static int commit_info_parse(json_t *object, struct heddle_delta_actions *actions, struct heddle_error *error)
 {
-    return integer_get(object, "inCommitTimestamp", -1, &actions->commit_time, error);
+    const json_t *operation = json_object_get(object, "operation");
+    HEDDLE_TRY(integer_get(object, "inCommitTimestamp", -1, &actions->commit_time, error));
+    if (!json_is_string(operation)) {
+        return HEDDLE_OK;
+    }
+    actions->operation =
+        heddle_arena_copy_text(actions->arena, json_string_value(operation), json_string_length(operation));
+    const json_t *metrics = json_object_get(object, "operationMetrics");
+    actions->changes_no_row = strcmp(json_string_value(operation), "MERGE") == 0 &&
+                              metric_is_zero(metrics, "numTargetRowsInserted") &&
+                              metric_is_zero(metrics, "numTargetRowsUpdated") &&
+                              metric_is_zero(metrics, "numTargetRowsDeleted");
+    return actions->operation != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
 static int sidecar_parse(json_t *object, struct heddle_delta_actions *actions, struct heddle_error *error)
@@ -290,6 +340,7 @@ static int object_parse(json_t *line, struct heddle_delta_actions *actions, stru
     } kinds[] = {
         {"add", add_parse},           {"remove", remove_parse},   {"metaData", metadata_parse},
         {"protocol", protocol_parse}, {"sidecar", sidecar_parse}, {"commitInfo", commit_info_parse},
+        {"cdc", cdc_parse},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         json_t *object = json_object_get(line, kinds[i].name);
@@ -424,12 +475,17 @@ void heddle_delta_actions_reset(struct heddle_delta_actions *actions)
     actions->has_metadata = false;
     actions->has_protocol = false;
     actions->commit_time = -1;
+    actions->change_count = 0;
+    actions->places = 0;
+    actions->operation = NULL;
+    actions->changes_no_row = false;
 }
 
 void heddle_delta_actions_free(struct heddle_delta_actions *actions)
 {
     free(actions->adds);
     free(actions->removes);
+    free(actions->changes);
     free(actions->sidecars);
     *actions = (struct heddle_delta_actions){.arena = actions->arena, .commit_time = -1};
 }

@@ -29,6 +29,7 @@ struct heddle_delta_vector {
 /* A data file of the table, from `add` on. Texts are an arena's. */
 struct heddle_delta_add {
     const char *path; /* decoded: path.h */
+    const char *uri;  /* as logged: Spark sorts by it */
     const struct heddle_delta_pair *partition;
     size_t partition_count;
     int64_t size;
@@ -36,12 +37,15 @@ struct heddle_delta_add {
     int64_t rows;              /* numRecords: physical rows, deleted ones too; -1 = not known */
     bool data_change;
     struct heddle_delta_vector vector;
+    size_t place; /* among the adds, removes and cdc files of its commit, in the order of their lines */
 };
 
 struct heddle_delta_remove {
     const char *path;
     const char *vector_id;
     bool data_change;
+    bool has_partition;           /* partitionValues are given, so that the file's rows can still be read */
+    struct heddle_delta_add file; /* the file that goes; for change feeds */
 };
 
 struct heddle_delta_metadata {
@@ -72,6 +76,10 @@ struct heddle_delta_actions {
     struct heddle_delta_remove *removes;
     size_t remove_count;
     size_t remove_capacity;
+    struct heddle_delta_add *changes; /* cdc files: rows with their _change_type */
+    size_t change_count;
+    size_t change_capacity;
+    size_t places;         /* given to adds, removes and cdc files so far */
     const char **sidecars; /* file names of a version 2 checkpoint */
     size_t sidecar_count;
     size_t sidecar_capacity;
@@ -79,7 +87,9 @@ struct heddle_delta_actions {
     struct heddle_delta_protocol protocol;
     bool has_metadata;
     bool has_protocol;
-    int64_t commit_time; /* inCommitTimestamp in milliseconds, -1 = none */
+    int64_t commit_time;   /* inCommitTimestamp in milliseconds, -1 = none */
+    const char *operation; /* of commitInfo, NULL = not said */
+    bool changes_no_row;   /* a MERGE whose metrics say that it inserted, updated and deleted nothing */
 };
 
 /* Adds what one line says. Errors: HEDDLE_SOURCE (no JSON object, nested too deep, a field of the wrong kind: named),
@@ -101,6 +111,9 @@ int64_t heddle_delta_stats_rows(const char *stats, size_t length);
 /* The id of a vector, in the arena: storage type, place and offset. NULL when out of memory. */
 const char *heddle_delta_vector_id(struct heddle_arena *arena, char storage, const char *place,
                                    bool has_offset, int64_t offset);
+
+/* The path as logged, for heddle_delta_add.uri: `path` itself where decoding changed nothing. NULL when out of memory. */
+const char *heddle_delta_uri_keep(struct heddle_arena *arena, const char *uri, const char *path);
 
 /* Empties the lists and keeps their memory; or frees it. */
 void heddle_delta_actions_reset(struct heddle_delta_actions *actions);

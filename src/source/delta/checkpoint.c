@@ -198,6 +198,7 @@ static int add_read(const struct row *row, struct heddle_delta_actions *actions)
     const struct heddle_column *change = &row->batch->columns[ADD_CHANGE];
     add.data_change = is_null(row, ADD_CHANGE) || ((const uint8_t *)change->values)[row->at] != 0;
     HEDDLE_TRY(path_get(row, ADD_PATH, &add.path));
+    HEDDLE_TRY(text_get(row, ADD_PATH, &add.uri));
     HEDDLE_TRY(pairs_get(row, ADD_PARTITION, &add.partition, &add.partition_count));
     HEDDLE_TRY(vector_get(row, &add.vector));
     if (add.rows < 0 && !is_null(row, ADD_STATS)) {

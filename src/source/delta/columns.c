@@ -7,7 +7,8 @@
 #include "base/memory.h"
 
 struct walk {
-    struct heddle_delta_snapshot *snapshot;
+    const struct heddle_delta_snapshot *snapshot;
+    struct heddle_arena *arena;
     struct heddle_delta_column *columns;
     size_t count;
     size_t capacity;
@@ -84,7 +85,7 @@ static bool is_partition(const struct heddle_delta_snapshot *snapshot, const cha
 
 static int leaf_add(struct walk *walk, const struct step *step)
 {
-    struct heddle_arena *arena = walk->snapshot->arena;
+    struct heddle_arena *arena = walk->arena;
     const size_t depth = step->depth;
     const struct heddle_delta_field **path = heddle_arena_calloc(arena, depth, sizeof *path);
     if (path == NULL ||
@@ -115,7 +116,7 @@ static int step_walk(struct walk *walk, const struct step *step)
         const struct step inner = {
             .outer = step,
             .field = field,
-            .name = heddle_arena_format(walk->snapshot->arena, "%s.%s", step->name, field->name),
+            .name = heddle_arena_format(walk->arena, "%s.%s", step->name, field->name),
             .depth = step->depth + 1,
         };
         if (inner.name == NULL) {
@@ -143,11 +144,11 @@ static int partitions_check(const struct heddle_delta_snapshot *snapshot, struct
     return HEDDLE_OK;
 }
 
-int heddle_delta_columns_fill(struct heddle_delta_snapshot *snapshot,
+int heddle_delta_columns_fill(const struct heddle_delta_snapshot *snapshot, struct heddle_arena *arena,
                               struct heddle_delta_column **columns_out, size_t *count_out,
                               struct heddle_error *error)
 {
-    struct walk walk = {.snapshot = snapshot, .error = error};
+    struct walk walk = {.snapshot = snapshot, .arena = arena, .error = error};
     HEDDLE_TRY(partitions_check(snapshot, error));
     int status = HEDDLE_OK;
     for (size_t i = 0; i < snapshot->schema.field_count && status == HEDDLE_OK; i++) {
@@ -156,7 +157,7 @@ int heddle_delta_columns_fill(struct heddle_delta_snapshot *snapshot,
         status = step_walk(&walk, &step);
     }
     if (status == HEDDLE_OK) {
-        *columns_out = heddle_arena_calloc(snapshot->arena, walk.count, sizeof **columns_out);
+        *columns_out = heddle_arena_calloc(arena, walk.count, sizeof **columns_out);
         if (*columns_out == NULL) {
             status = heddle_error_out_of_memory(error);
         } else if (walk.count > 0) {

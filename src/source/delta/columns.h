@@ -17,9 +17,10 @@ struct heddle_delta_column {
     const char *partition; /* key in partitionValues, NULL = the column stands in the files */
 };
 
-/* All columns in the schema's order; memory is the snapshot's. Errors: HEDDLE_SOURCE (a partition column that the schema lacks,
+/* All columns in the schema's order; memory is the arena's. Errors: HEDDLE_SOURCE (a partition column that the schema lacks,
  * or that is not a scalar), HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_delta_columns_fill(struct heddle_delta_snapshot *snapshot,
+HEDDLE_MUST_CHECK int heddle_delta_columns_fill(const struct heddle_delta_snapshot *snapshot,
+                                                struct heddle_arena *arena,
                                                 struct heddle_delta_column **columns_out, size_t *count_out,
                                                 struct heddle_error *error);
 

@@ -112,7 +112,7 @@ static int file_compare(const void *a, const void *b)
     if (left->modification_time != right->modification_time) {
         return left->modification_time < right->modification_time ? -1 : 1;
     }
-    const int paths = strcmp(left->path, right->path);
+    const int paths = strcmp(left->uri, right->uri); /* as Spark compares them: still encoded */
     return paths != 0 ? paths : strcmp(left->vector.id, right->vector.id);
 }
 

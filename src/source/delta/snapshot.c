@@ -89,6 +89,16 @@ static int version_read(struct heddle_delta_snapshot *snapshot, int64_t version,
 
 /* ---- time travel ---- */
 
+bool heddle_delta_time_parse(const char *text, int64_t *time_out)
+{
+    int64_t days = 0;
+    bool zoned = false;
+    if (heddle_scalar_parse_date(text, strlen(text), &days)) {
+        return !__builtin_mul_overflow(days, INT64_C(86400000000), time_out);
+    }
+    return heddle_scalar_parse_datetime(text, strlen(text), time_out, &zoned);
+}
+
 /* The version from which on commits carry their own time; INT64_MAX where they do not. */
 static int64_t own_times_from(const struct heddle_delta_metadata *metadata)
 {
@@ -160,6 +170,27 @@ static int version_at(struct heddle_delta_snapshot *snapshot, int64_t time, int6
         "timestampAsOf is after the newest commit, of %s; leave it out to read the newest "
         "version",
         text);
+}
+
+int heddle_delta_version_since(struct heddle_delta_snapshot *snapshot, int64_t time, int64_t *version_out,
+                               struct heddle_error *error)
+{
+    const int64_t own_from = own_times_from(&snapshot->metadata);
+    char text[HEDDLE_SCALAR_TEXT_MAX];
+    int64_t at = INT64_MIN;
+    for (size_t i = 0; i < snapshot->log.commit_count; i++) {
+        HEDDLE_TRY(commit_time(snapshot, &snapshot->log.commits[i], own_from, &at, error));
+        if (at * MICROSECONDS_PER_MILLISECOND >= time) {
+            *version_out = snapshot->log.commits[i].version;
+            return HEDDLE_OK;
+        }
+    }
+    if (at == INT64_MIN) {
+        return heddle_error_set(error, HEDDLE_SOURCE, "the log has no commits left to tell times from");
+    }
+    heddle_scalar_print_datetime(at * MICROSECONDS_PER_MILLISECOND, true, text);
+    return heddle_error_set(error, HEDDLE_SOURCE, "startingTimestamp is after the newest commit, of %s",
+                            text);
 }
 
 static int snapshot_fill(struct heddle_delta_snapshot *snapshot, const char *path,

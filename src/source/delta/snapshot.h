@@ -39,6 +39,14 @@ HEDDLE_MUST_CHECK int heddle_delta_snapshot_open(const char *path, const struct 
                                                  struct heddle_delta_snapshot **snapshot_out,
                                                  struct heddle_error *error);
 
+/* A date, or a date-time with or without an offset (then UTC), in microseconds since 1970. false where it is neither. */
+bool heddle_delta_time_parse(const char *text, int64_t *time_out);
+
+/* The oldest version that was made at or after `time` (microseconds since 1970), as startingTimestamp means it. `snapshot` holds
+ * the newest version. Errors: HEDDLE_SOURCE (all commits are older, no commits are left), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_delta_version_since(struct heddle_delta_snapshot *snapshot, int64_t time,
+                                                 int64_t *version_out, struct heddle_error *error);
+
 void heddle_delta_snapshot_close(struct heddle_delta_snapshot *snapshot); /* NULL is a no-op */
 
 #endif

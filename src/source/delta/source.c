@@ -1,276 +1,11 @@
-/* source.c: the `delta` source: the live files of one version, one streaming query a file. */
+/* source.c: the `delta` source: the live files of one version. */
 #include "source/reader.h"
 
-#include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
-#include "base/memory.h"
 #include "column/scalar.h"
-#include "duck/duck.h"
-#include "source/delta/columns.h"
-#include "source/delta/file_schema.h"
-#include "source/delta/select.h"
-#include "source/delta/snapshot.h"
-#include "source/delta/vector.h"
-#include "source/files/parquet_file.h"
-
-/* What DuckDB hands over at once, which bounds what is kept of it. */
-enum { CHUNK_ROWS_MAX = 2048 };
-
-struct delta_source {
-    struct heddle_source base;
-    struct heddle_delta_snapshot *snapshot;
-    struct heddle_delta_select select; /* the projected columns */
-    struct heddle_duck *duck;
-    struct heddle_duck_connection *connection;
-    /* The file being read. */
-    struct heddle_arena *file_arena;
-    struct heddle_duck_statement *statement;
-    struct heddle_duck_result *result;
-    struct heddle_delta_deletions *deletions; /* NULL = no row of it is deleted */
-    const char *path;
-    size_t file;  /* its place in the snapshot */
-    uint64_t row; /* the ordinal of its next row */
-    bool is_open;
-};
-
-static void file_close(struct delta_source *delta)
-{
-    heddle_duck_result_destroy(delta->result);
-    heddle_duck_statement_destroy(delta->statement);
-    delta->result = NULL;
-    delta->statement = NULL;
-    delta->deletions = NULL;
-    delta->is_open = false;
-}
-
-static void delta_close(struct heddle_source *source)
-{
-    struct delta_source *delta = (struct delta_source *)source;
-    file_close(delta);
-    heddle_duck_disconnect(delta->connection);
-    heddle_duck_close(delta->duck);
-    heddle_arena_destroy(delta->file_arena);
-    heddle_delta_snapshot_close(delta->snapshot);
-    heddle_source_end(source);
-}
-
-/* ---- one file ---- */
-
-/* The rows that are deleted, which must be rows that the file has. */
-static int deletions_load(struct delta_source *delta, const struct heddle_delta_add *add,
-                          struct heddle_error *error)
-{
-    int64_t rows = 0;
-    if (add->vector.storage == 0) {
-        return HEDDLE_OK;
-    }
-    HEDDLE_TRY(heddle_file_rows_read(delta->connection, delta->path, &rows, error));
-    if (add->vector.rows > rows) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "%s: its deletion vector deletes %" PRId64 " rows, but the file has %" PRId64,
-                                delta->path, add->vector.rows, rows);
-    }
-    struct heddle_delta_deletions *deletions = NULL;
-    const int status = heddle_delta_vector_load(&delta->snapshot->log.root, &add->vector, delta->file_arena,
-                                                &deletions, error);
-    if (status != HEDDLE_OK) {
-        heddle_error_prefix(error, "%s", delta->path);
-        return status;
-    }
-    if (heddle_delta_deletions_count(deletions) > 0 &&
-        heddle_delta_deletions_last(deletions) >= (uint64_t)rows) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "%s: its deletion vector deletes row %" PRIu64 ", but the file has %" PRId64
-                                " rows",
-                                delta->path, heddle_delta_deletions_last(deletions), rows);
-    }
-    delta->deletions = deletions;
-    return HEDDLE_OK;
-}
-
-/* Prepares the query of the file and starts it. */
-static int query_start(struct delta_source *delta, const struct heddle_delta_add *add,
-                       struct heddle_error *error)
-{
-    struct heddle_file_node *root = NULL;
-    struct heddle_buffer sql = {0};
-    HEDDLE_TRY(heddle_file_schema_read(delta->connection, delta->path, delta->file_arena, &root, error));
-    int status = heddle_delta_select_write(&delta->select, root, add, &sql, error);
-    const char *text = heddle_buffer_text(&sql);
-    if (status == HEDDLE_OK) {
-        status = text != NULL
-                     ? heddle_parquet_prepare(delta->connection, text, delta->path, &delta->statement, error)
-                     : heddle_error_out_of_memory(error);
-    }
-    heddle_buffer_free(&sql);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_stream(delta->statement, &delta->result, error);
-    }
-    return status == HEDDLE_OK ? status : heddle_parquet_failure(status, delta->path, error);
-}
-
-/* The query answers what the schema says, or we have made a mistake. */
-static int result_check(const struct delta_source *delta, struct heddle_error *error)
-{
-    const struct heddle_schema *schema = heddle_duck_result_schema(delta->result);
-    size_t at = 0;
-    for (size_t i = 0; i < delta->select.count; i++) {
-        const struct heddle_field *field = &delta->select.columns[i].field;
-        if (field->type == HEDDLE_TYPE_NULL) {
-            continue;
-        }
-        if (at >= schema->count || schema->fields[at].type != field->type ||
-            schema->fields[at].item_type != field->item_type || schema->fields[at].scale != field->scale) {
-            return heddle_error_set(
-                error, HEDDLE_INTERNAL, "%s: column `%s` was read as %s, not as %s", delta->path, field->name,
-                at < schema->count ? heddle_type_name(schema->fields[at].type) : "nothing",
-                heddle_type_name(field->type));
-        }
-        at++;
-    }
-    return HEDDLE_OK;
-}
-
-static int file_open(struct delta_source *delta, struct heddle_error *error)
-{
-    const struct heddle_delta_add *add = &delta->snapshot->files[delta->file];
-    const struct heddle_delta_root *root = &delta->snapshot->log.root;
-    heddle_arena_reset(delta->file_arena);
-    HEDDLE_TRY(heddle_delta_path_join(root, add->path, delta->file_arena, &delta->path, error));
-    HEDDLE_TRY(heddle_delta_path_check(root, delta->path, error));
-    HEDDLE_TRY(heddle_parquet_file_check(delta->path, error));
-    HEDDLE_TRY(deletions_load(delta, add, error));
-    HEDDLE_TRY(query_start(delta, add, error));
-    delta->row = 0;
-    delta->is_open = true;
-    return result_check(delta, error);
-}
-
-/* ---- batches ---- */
-
-/* The ordinals of the rows at kept[], where they have gaps. */
-static int ordinals_fill(struct heddle_batch *batch, uint64_t first, const uint64_t *kept,
-                         struct heddle_error *error)
-{
-    batch->first_row = first + kept[0];
-    if (kept[batch->rows - 1] - kept[0] + 1 == batch->rows) {
-        return HEDDLE_OK;
-    }
-    uint64_t *ordinals = heddle_arena_alloc(batch->arena, batch->rows * sizeof *ordinals);
-    if (ordinals == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = 0; i < batch->rows; i++) {
-        ordinals[i] = first + kept[i];
-    }
-    batch->ordinals = ordinals;
-    return HEDDLE_OK;
-}
-
-/* The next rows of a file with a deletion vector; *batch_out is NULL where all of them are deleted. */
-static int kept_next(struct delta_source *delta, size_t rows_max, struct heddle_batch **batch_out,
-                     struct heddle_error *error)
-{
-    uint64_t kept[CHUNK_ROWS_MAX];
-    size_t rows = 0;
-    HEDDLE_TRY(heddle_duck_result_ready(delta->result, &rows, error));
-    rows = rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : rows;
-    rows = rows > rows_max ? rows_max : rows;
-    const size_t count = heddle_delta_deletions_keep(delta->deletions, delta->row, rows, kept);
-    HEDDLE_TRY(heddle_duck_result_take(delta->result, rows, kept, count, batch_out, error));
-    if (*batch_out != NULL && ordinals_fill(*batch_out, delta->row, kept, error) != HEDDLE_OK) {
-        heddle_batch_release(*batch_out);
-        *batch_out = NULL;
-        return HEDDLE_OUT_OF_MEMORY;
-    }
-    delta->row += rows;
-    return HEDDLE_OK;
-}
-
-static int rows_next(struct delta_source *delta, size_t rows_max, struct heddle_batch **batch_out,
-                     struct heddle_error *error)
-{
-    *batch_out = NULL;
-    while (delta->deletions != NULL && *batch_out == NULL) {
-        HEDDLE_TRY(kept_next(delta, rows_max, batch_out, error));
-    }
-    if (*batch_out == NULL) {
-        HEDDLE_TRY(heddle_duck_result_next(delta->result, rows_max, batch_out, error));
-        (*batch_out)->first_row = delta->row;
-        delta->row += (*batch_out)->rows;
-    }
-    return HEDDLE_OK;
-}
-
-/* Gives a batch of the query the source's columns (VOID ones are not asked for) and the file's name. */
-static int batch_finish(const struct delta_source *delta, struct heddle_batch *batch,
-                        struct heddle_error *error)
-{
-    struct heddle_column *columns = heddle_arena_calloc(batch->arena, delta->select.count, sizeof *columns);
-    batch->file = heddle_arena_copy_text(batch->arena, delta->path, strlen(delta->path));
-    if (columns == NULL || batch->file == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    size_t at = 0;
-    for (size_t i = 0; i < delta->select.count; i++) {
-        if (delta->select.columns[i].field.type == HEDDLE_TYPE_NULL) {
-            columns[i] = (struct heddle_column){.type = HEDDLE_TYPE_NULL, .length = batch->rows};
-        } else {
-            columns[i] = batch->columns[at++];
-        }
-    }
-    batch->columns = columns;
-    return HEDDLE_OK;
-}
-
-static int file_next(struct delta_source *delta, size_t rows_max, struct heddle_batch **batch_out,
-                     struct heddle_error *error)
-{
-    if (!delta->is_open) {
-        HEDDLE_TRY(file_open(delta, error));
-    }
-    const int status = rows_next(delta, rows_max, batch_out, error);
-    if (status != HEDDLE_OK && status != HEDDLE_END) {
-        heddle_error_prefix(error, "after row %" PRIu64, delta->row);
-        return heddle_parquet_failure(status, delta->path, error);
-    }
-    if (status == HEDDLE_OK && batch_finish(delta, *batch_out, error) != HEDDLE_OK) {
-        heddle_batch_release(*batch_out);
-        return HEDDLE_OUT_OF_MEMORY;
-    }
-    return status;
-}
-
-static int delta_next(struct heddle_source *source, size_t rows_max, struct heddle_batch **batch_out,
-                      struct heddle_error *error)
-{
-    struct delta_source *delta = (struct delta_source *)source;
-    while (delta->file < delta->snapshot->file_count) {
-        const int status = file_next(delta, rows_max, batch_out, error);
-        if (status != HEDDLE_END) {
-            return status;
-        }
-        file_close(delta);
-        delta->file++;
-    }
-    return HEDDLE_END;
-}
-
-/* ---- opening ---- */
-
-/* A date, or a date-time with or without an offset (then UTC), in microseconds. */
-static bool time_parse(const char *text, int64_t *time_out)
-{
-    int64_t days = 0;
-    bool zoned = false;
-    if (heddle_scalar_parse_date(text, strlen(text), &days)) {
-        return !__builtin_mul_overflow(days, INT64_C(86400000000), time_out);
-    }
-    return heddle_scalar_parse_datetime(text, strlen(text), time_out, &zoned);
-}
+#include "source/delta/read.h"
+#include "source/stream/settings.h"
 
 static int as_of_read(const struct heddle_source_options *options, struct heddle_delta_as_of *as_of,
                       struct heddle_error *error)
@@ -289,7 +24,7 @@ static int as_of_read(const struct heddle_source_options *options, struct heddle
         HEDDLE_TRY(heddle_source_setting_number(options, "versionAsOf", 0, &number, error));
         as_of->version = (int64_t)number;
     }
-    if (time != NULL && !time_parse(time, &as_of->time)) {
+    if (time != NULL && !heddle_delta_time_parse(time, &as_of->time)) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "source `%s`: timestampAsOf is `%s`, not a date or a date-time such as "
                                 "2024-05-01T10:15:30Z",
@@ -299,92 +34,23 @@ static int as_of_read(const struct heddle_source_options *options, struct heddle
     return HEDDLE_OK;
 }
 
-/* The projection of the table's columns. */
-static int columns_project(struct delta_source *delta, const struct heddle_source_options *options,
-                           struct heddle_error *error)
-{
-    struct heddle_arena *arena = delta->base.arena;
-    struct heddle_delta_column *all = NULL;
-    size_t all_count = 0;
-    size_t *indices = NULL;
-    size_t count = 0;
-    HEDDLE_TRY(heddle_delta_columns_fill(delta->snapshot, &all, &all_count, error));
-    const char **names = heddle_arena_calloc(arena, all_count, sizeof *names);
-    if (names == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = 0; i < all_count; i++) {
-        names[i] = all[i].field.name;
-    }
-    HEDDLE_TRY(heddle_source_project(&delta->base, options, options->path, names, all_count, &indices, &count,
-                                     error));
-    struct heddle_delta_column *columns = heddle_arena_calloc(arena, count, sizeof *columns);
-    struct heddle_field *fields = heddle_arena_calloc(arena, count, sizeof *fields);
-    const char *zone = heddle_source_setting(options, "partitionTimeZone", "UTC");
-    zone = heddle_arena_copy_text(arena, zone, strlen(zone));
-    if (columns == NULL || fields == NULL || zone == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = 0; i < count; i++) {
-        columns[i] = all[indices[i]];
-        fields[i] = columns[i].field;
-    }
-    delta->select = (struct heddle_delta_select){
-        .columns = columns, .count = count, .mapping = delta->snapshot->mapping, .time_zone = zone};
-    delta->base.schema = (struct heddle_schema){.fields = fields, .count = count};
-    return HEDDLE_OK;
-}
-
-/* Looks at every file's name before the first row is read, and adds up the rows that the log counts. */
-static int files_check(struct delta_source *delta, struct heddle_error *error)
-{
-    const struct heddle_delta_root *root = &delta->snapshot->log.root;
-    int64_t rows = 0;
-    for (size_t i = 0; i < delta->snapshot->file_count; i++) {
-        const struct heddle_delta_add *add = &delta->snapshot->files[i];
-        const char *file = NULL;
-        heddle_arena_reset(delta->file_arena);
-        HEDDLE_TRY(heddle_delta_path_join(root, add->path, delta->file_arena, &file, error));
-        HEDDLE_TRY(heddle_delta_path_check(root, file, error));
-        const int64_t live = add->rows - add->vector.rows;
-        if (rows >= 0 && (add->rows < 0 || live < 0 || __builtin_add_overflow(rows, live, &rows))) {
-            rows = -1;
-        }
-    }
-    delta->base.rows_expected = rows;
-    return HEDDLE_OK;
-}
-
-static int delta_begin(struct delta_source *delta, const struct heddle_source_options *options,
-                       struct heddle_error *error)
-{
-    static const char *const settings[] = {"library", "versionAsOf", "timestampAsOf", "partitionTimeZone",
-                                           NULL};
-    struct heddle_delta_as_of as_of;
-    HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
-    HEDDLE_TRY(as_of_read(options, &as_of, error));
-    HEDDLE_TRY(heddle_delta_snapshot_open(options->path, &as_of, &delta->snapshot, error));
-    HEDDLE_TRY(heddle_arena_create(0, &delta->file_arena, error));
-    HEDDLE_TRY(columns_project(delta, options, error));
-    HEDDLE_TRY(files_check(delta, error));
-    const struct heddle_duck_options duck = {.library = as_of.library};
-    HEDDLE_TRY(heddle_duck_open(&duck, &delta->duck, error));
-    HEDDLE_TRY(heddle_duck_connect(delta->duck, &delta->connection, error));
-    /* INT96 has no zone in DuckDB, but is an instant in Delta: casts between the two must not move it. */
-    return heddle_duck_execute(delta->connection, "SET TimeZone = 'UTC'", error);
-}
-
 int heddle_delta_open(const struct heddle_source_options *options, struct heddle_source **source_out,
                       struct heddle_error *error)
 {
-    static const struct heddle_reader reader = {.next = delta_next, .close = delta_close};
-    struct heddle_source *source = NULL;
-    HEDDLE_TRY(heddle_source_begin(sizeof(struct delta_source), &reader, options, &source, error));
-    const int status = delta_begin((struct delta_source *)source, options, error);
+    static const char *const settings[] = {
+        "library", "versionAsOf", "timestampAsOf", "partitionTimeZone", HEDDLE_STREAM_SETTINGS_DELTA, NULL};
+    struct heddle_delta_as_of as_of;
+    struct heddle_delta_snapshot *snapshot = NULL;
+    HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
+    HEDDLE_TRY(as_of_read(options, &as_of, error));
+    HEDDLE_TRY(heddle_delta_snapshot_open(options->path, &as_of, &snapshot, error));
+    const struct heddle_delta_read read = {.snapshot = snapshot,
+                                           .owned = snapshot,
+                                           .files = snapshot->files,
+                                           .file_count = snapshot->file_count};
+    const int status = heddle_delta_read_open(options, &read, source_out, error);
     if (status != HEDDLE_OK) {
-        delta_close(source);
-        return status;
+        heddle_delta_snapshot_close(snapshot);
     }
-    *source_out = source;
-    return HEDDLE_OK;
+    return status;
 }

@@ -5,6 +5,7 @@
  * `read + rejected = records` could not be shown row by row.
  */
 #include "source/files/text_source.h"
+#include "source/stream/settings.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -201,8 +202,9 @@ static int character_setting(const struct heddle_source_options *options, const 
 static int settings_read(struct csv_source *csv, const struct heddle_source_options *options,
                          struct heddle_error *error)
 {
-    static const char *const known[] = {"delimiter", "quote",    "escape", "header",
-                                        "null_text", "encoding", NULL};
+    static const char *const known[] = {
+        "delimiter", "quote", "escape", "header", "null_text", "encoding", HEDDLE_STREAM_SETTINGS_FILES,
+        NULL};
     static const char *const tsv[] = {".tsv", ".tsv.gz", NULL};
     HEDDLE_TRY(heddle_source_settings_check(options, known, error));
     const char *delimiter = heddle_file_has_ending(csv->text.files.paths[0], tsv) ? "\t" : ",";
@@ -332,10 +334,8 @@ static int file_begin(struct heddle_text_source *text, const char *path, struct 
 static int csv_begin(struct csv_source *csv, const struct heddle_source_options *options,
                      struct heddle_error *error)
 {
-    static const char *const endings[] = {".csv",    ".tsv",     ".txt",     ".csv.gz",
-                                          ".tsv.gz", ".csv.zst", ".tsv.zst", NULL};
     const bool all = options->columns == NULL || options->column_count == 0;
-    HEDDLE_TRY(heddle_file_list_fill(options->path, endings, csv->text.base.arena, &csv->text.files, error));
+    HEDDLE_TRY(heddle_file_list_open(options, csv->text.base.arena, &csv->text.files, error));
     HEDDLE_TRY(settings_read(csv, options, error));
     HEDDLE_TRY(schema_fill(csv, options, error));
     for (size_t i = 1; i < csv->text.files.count; i++) {

@@ -130,6 +130,30 @@ int heddle_json_schema_add(struct heddle_json_schema *schema, const json_t *obje
     return heddle_json_walk(object, column_visit, schema, error);
 }
 
+int heddle_json_schema_declare(struct heddle_json_schema *schema, const struct heddle_schema *declared,
+                               struct heddle_error *error)
+{
+    for (size_t i = 0; i < declared->count; i++) {
+        const struct heddle_field *field = &declared->fields[i];
+        size_t at = 0;
+        while (at < schema->count && strcmp(schema->columns[at].name, field->name) != 0) {
+            at++;
+        }
+        if (at == schema->count) {
+            const char *name = heddle_arena_copy_text(schema->arena, field->name, strlen(field->name));
+            if (name == NULL || heddle_grow((void **)&schema->columns, &schema->capacity, schema->count + 1,
+                                            sizeof *schema->columns) != 0) {
+                return heddle_error_out_of_memory(error);
+            }
+            schema->columns[schema->count++] = (struct heddle_json_column){.name = name};
+        }
+        schema->columns[at].type = field->type;
+        schema->columns[at].item_type = field->item_type;
+        schema->columns[at].refused = NULL;
+    }
+    return HEDDLE_OK;
+}
+
 void heddle_json_schema_free(struct heddle_json_schema *schema)
 {
     free(schema->columns);

@@ -33,6 +33,11 @@ struct heddle_json_schema {
 HEDDLE_MUST_CHECK int heddle_json_schema_add(struct heddle_json_schema *schema, const json_t *object,
                                              struct heddle_error *error);
 
+/* Puts columns whose types are known in place of what the sample says of them. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_json_schema_declare(struct heddle_json_schema *schema,
+                                                 const struct heddle_schema *declared,
+                                                 struct heddle_error *error);
+
 void heddle_json_schema_free(struct heddle_json_schema *schema);
 
 /* Calls `visit` for each leaf of an object with its flattened name; stops at the first answer that is not

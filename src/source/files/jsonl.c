@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "column/scalar.h"
 #include "source/files/json_schema.h"
+#include "source/stream/settings.h"
 
 enum {
     SAMPLE_LINES_DEFAULT = 1000,
@@ -150,16 +151,16 @@ static int schema_project(struct jsonl_source *jsonl, const struct heddle_source
 static int jsonl_begin(struct jsonl_source *jsonl, const struct heddle_source_options *options,
                        struct heddle_error *error)
 {
-    static const char *const endings[] = {".jsonl",   ".ndjson",    ".json",       ".jsonl.gz", ".ndjson.gz",
-                                          ".json.gz", ".jsonl.zst", ".ndjson.zst", NULL};
-    static const char *const known[] = {"sample_lines", NULL};
+    static const char *const known[] = {"sample_lines", HEDDLE_STREAM_SETTINGS_FILES, NULL};
     HEDDLE_TRY(heddle_source_settings_check(options, known, error));
     HEDDLE_TRY(heddle_source_setting_number(options, "sample_lines", SAMPLE_LINES_DEFAULT,
                                             &jsonl->sample_lines, error));
-    HEDDLE_TRY(
-        heddle_file_list_fill(options->path, endings, jsonl->text.base.arena, &jsonl->text.files, error));
+    HEDDLE_TRY(heddle_file_list_open(options, jsonl->text.base.arena, &jsonl->text.files, error));
     struct heddle_json_schema sample = {.arena = jsonl->text.base.arena};
     int status = sample_read(jsonl, &sample, error);
+    if (status == HEDDLE_OK && options->declared != NULL) {
+        status = heddle_json_schema_declare(&sample, options->declared, error);
+    }
     if (status == HEDDLE_OK) {
         status = schema_project(jsonl, options, &sample, error);
     } else if (status == HEDDLE_SOURCE) {

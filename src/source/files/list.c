@@ -160,6 +160,39 @@ int heddle_file_list_fill(const char *path, const char *const *endings, struct h
     return status;
 }
 
+const char *const *heddle_file_endings(const char *type)
+{
+    static const char *const parquet[] = {".parquet", ".parq", ".pq", NULL};
+    static const char *const csv[] = {".csv",    ".tsv",     ".txt",     ".csv.gz",
+                                      ".tsv.gz", ".csv.zst", ".tsv.zst", NULL};
+    static const char *const jsonl[] = {".jsonl",   ".ndjson",    ".json",       ".jsonl.gz", ".ndjson.gz",
+                                        ".json.gz", ".jsonl.zst", ".ndjson.zst", NULL};
+    if (strcmp(type, "parquet") == 0) {
+        return parquet;
+    }
+    return strcmp(type, "csv") == 0 ? csv : strcmp(type, "jsonl") == 0 ? jsonl : NULL;
+}
+
+int heddle_file_list_open(const struct heddle_source_options *options, struct heddle_arena *arena,
+                          struct heddle_file_list *list, struct heddle_error *error)
+{
+    if (options->files == NULL) {
+        return heddle_file_list_fill(options->path, heddle_file_endings(options->type), arena, list, error);
+    }
+    list->paths = heddle_arena_calloc(arena, options->file_count, sizeof *list->paths);
+    if (list->paths == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    list->count = options->file_count;
+    for (size_t i = 0; i < options->file_count; i++) {
+        list->paths[i] = heddle_arena_copy_text(arena, options->files[i], strlen(options->files[i]));
+        if (list->paths[i] == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+    }
+    return HEDDLE_OK;
+}
+
 /* By ending alone. */
 static const char *type_of_name(const char *name)
 {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "source/source.h"
 
 /* Files in the order of their bytes. The strings are the arena's. */
 struct heddle_file_list {
@@ -19,6 +20,15 @@ struct heddle_file_list {
 HEDDLE_MUST_CHECK int heddle_file_list_fill(const char *path, const char *const *endings,
                                             struct heddle_arena *arena, struct heddle_file_list *list,
                                             struct heddle_error *error);
+
+/* The files of a source: options->files where given, else those behind options->path that end in heddle_file_endings() of its
+ * type. Errors: as above. */
+HEDDLE_MUST_CHECK int heddle_file_list_open(const struct heddle_source_options *options,
+                                            struct heddle_arena *arena, struct heddle_file_list *list,
+                                            struct heddle_error *error);
+
+/* The endings of a type's files, NULL-terminated, the usual one first; NULL where the type has no files. Static memory. */
+const char *const *heddle_file_endings(const char *type);
 
 /* True where `path` ends in one of `endings` (case ignored). */
 int heddle_file_has_ending(const char *path, const char *const *endings);

@@ -11,6 +11,7 @@
 #include "duck/duck.h"
 #include "source/files/list.h"
 #include "source/files/parquet_file.h"
+#include "source/stream/settings.h"
 
 /* Hive's folder names are no columns here, and files of one folder are compared by us, with clearer
  * messages. */
@@ -196,10 +197,9 @@ static int files_check(struct parquet_source *parquet, const struct heddle_sourc
 static int parquet_begin(struct parquet_source *parquet, const struct heddle_source_options *options,
                          struct heddle_error *error)
 {
-    static const char *const endings[] = {".parquet", ".parq", ".pq", NULL};
-    static const char *const settings[] = {"library", NULL};
+    static const char *const settings[] = {"library", HEDDLE_STREAM_SETTINGS_FILES, NULL};
     HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
-    HEDDLE_TRY(heddle_file_list_fill(options->path, endings, parquet->base.arena, &parquet->files, error));
+    HEDDLE_TRY(heddle_file_list_open(options, parquet->base.arena, &parquet->files, error));
     for (size_t i = 0; i < parquet->files.count; i++) {
         HEDDLE_TRY(heddle_parquet_file_check(parquet->files.paths[i], error));
     }

@@ -82,7 +82,7 @@ int heddle_text_source_next(struct heddle_source *source, size_t rows_max, struc
                             struct heddle_error *error)
 {
     struct heddle_text_source *text = (struct heddle_text_source *)source;
-    uint64_t budget = source->limit - source->rows_read - source->rows_rejected;
+    uint64_t budget = heddle_source_rows_left(source);
     while (text->file < text->files.count && budget > 0) {
         if (!text->open) {
             HEDDLE_TRY(file_open(text, error));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "source/generate/generate.h"
+#include "source/stream/settings.h"
 
 enum { ROWS_DEFAULT = 5000, SEED_DEFAULT = 1, COLUMNS_MAX = 16 };
 
@@ -47,7 +48,7 @@ static int generate_next(struct heddle_source *source, size_t rows_max, struct h
 static int generate_begin(struct generate_source *generate, const struct heddle_source_options *options,
                           struct heddle_error *error)
 {
-    static const char *const known[] = {"rows", "seed", "bad_rows", NULL};
+    static const char *const known[] = {"rows", "seed", "bad_rows", HEDDLE_STREAM_SETTINGS, NULL};
     const char *names[COLUMNS_MAX];
     size_t *indices = NULL;
     size_t count = 0;

@@ -40,7 +40,7 @@ static void use_state(struct heddle_arena *arena, struct heddle_delta_replay *re
         heddle_delta_mapping_of(&replay->protocol, &replay->metadata, &snapshot.mapping, NULL) != HEDDLE_OK ||
         heddle_delta_schema_parse(replay->metadata.schema, snapshot.mapping, arena, &snapshot.schema, NULL) !=
             HEDDLE_OK ||
-        heddle_delta_columns_fill(&snapshot, &columns, &count, NULL) != HEDDLE_OK) {
+        heddle_delta_columns_fill(&snapshot, snapshot.arena, &columns, &count, NULL) != HEDDLE_OK) {
         return;
     }
     for (size_t i = 0; i < count; i++) {

@@ -1,0 +1,22 @@
+/* file.h: small whole files: read at once, or made once and never changed.
+ *
+ * Threads: any.
+ */
+#ifndef HEDDLE_BASE_FILE_H
+#define HEDDLE_BASE_FILE_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* Appends a whole file of at most `bytes_max` bytes. *found_out (may be NULL) = it is there; an absent file is no error where
+ * found_out is given. Errors: HEDDLE_IO (absent, unreadable, larger), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_file_read(const char *path, size_t bytes_max, struct heddle_buffer *out,
+                                       bool *found_out, struct heddle_error *error);
+
+/* Makes a file that must not be there yet: written under another name in the same folder, flushed to disk, then given its name
+ * in one step, so that a reader sees all of it or nothing and of two writers one fails. The folder is flushed too.
+ * Errors: HEDDLE_CLOSED (a file of that name is there), HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_file_create(const char *path, const void *bytes, size_t length,
+                                         struct heddle_error *error);
+
+#endif

@@ -1,0 +1,32 @@
+/* path.h: paths of files as a log has them (absolute) and as the user writes them, and Spark's spans of time. */
+#ifndef HEDDLE_SOURCE_STREAM_PATH_H
+#define HEDDLE_SOURCE_STREAM_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+
+/* The part of a source's path before its first wildcard. */
+struct heddle_stream_root {
+    const char *given;
+    const char *absolute;
+};
+
+/* The absolute path, `.`, `..` and doubled slashes resolved in the text alone, as Hadoop does. Errors: HEDDLE_IO (no working
+ * directory), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_stream_path_absolute(const char *path, struct heddle_arena *arena,
+                                                  const char **absolute_out, struct heddle_error *error);
+
+HEDDLE_MUST_CHECK int heddle_stream_root_fill(const char *path, struct heddle_arena *arena,
+                                              struct heddle_stream_root *root, struct heddle_error *error);
+
+/* The user's form of an absolute path. A log comes from outside: errors HEDDLE_SOURCE where the path is not inside the root. */
+HEDDLE_MUST_CHECK int heddle_stream_path_given(const struct heddle_stream_root *root, const char *absolute,
+                                               struct heddle_arena *arena, const char **given_out,
+                                               struct heddle_error *error);
+
+/* A span of time as Spark reads it: a number with us, ms, s, m, min, h or d; without a unit milliseconds. */
+bool heddle_stream_age_parse(const char *text, int64_t *milliseconds_out);
+
+#endif
