@@ -59,6 +59,22 @@ find_java()
     return 1
 }
 
+# find_spark_java: prints the first Java runtime that Spark runs on.
+find_spark_java()
+{
+    local candidate major
+    for candidate in "${HEDDLE_SPARK_JAVA:-}" "${JAVA_HOME:+$JAVA_HOME/bin/java}" "$(command -v java || true)" \
+        /usr/lib/jvm/*/bin/java; do
+        [ -x "$candidate" ] || continue
+        major=$(java_major "$candidate")
+        if [ -n "$major" ] && [ "$major" -ge "$SPARK_JAVA_OLDEST" ] && [ "$major" -le "$SPARK_JAVA_NEWEST" ]; then
+            printf '%s\n' "$candidate"
+            return 0
+        fi
+    done
+    return 1
+}
+
 # server_ready_to_run VERSION: true where both the jars of that server and a Java that can run it are there.
 server_ready_to_run()
 {
