@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 TARGET ?= neo4j
 DESTDIR ?=
 
-.PHONY: all build demo demo-stop test bench race install clean help
+.PHONY: all build demo demo-stop test test-spark bench race install clean help
 
 all: build
 
@@ -20,6 +20,10 @@ demo-stop:
 
 test:
 	@scripts/test
+
+# Against real Spark with Delta, which is fetched after asking.
+test-spark:
+	@scripts/test-spark
 
 # Each file of bench/ is one comparison; BENCH="main-job --quick" runs a single one.
 bench: build
@@ -42,6 +46,7 @@ help:
 	@echo "make demo TARGET=duckdb   the same into one file, without a server"
 	@echo "make demo-stop            stop the demo's server (scripts/neo4j remove deletes its data)"
 	@echo "make test                 build and run every test"
+	@echo "make test-spark           what heddle writes, read by real Spark with Delta, and the other way round"
 	@echo "make bench                compare with the peers; BENCH='NAME --quick' for one"
 	@echo "make race                 heddle against the plain way, side by side"
 	@echo "make install PREFIX=DIR   command, library, headers, pkg-config and CMake packages (DESTDIR is honoured)"

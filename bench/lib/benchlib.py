@@ -119,15 +119,19 @@ def environment_for(env):
     return clean
 
 
-def make_table(rows, seed=SEED, form="parquet"):
-    """A table of generated removals, made once for a number of rows."""
+def make_table(rows, seed=SEED, form="parquet", name=None, more=()):
+    """A table of generated removals, made once for a number of rows. `more` are further arguments of `heddle generate`; tables that they
+    make different have a `name` of their own."""
     WORK.mkdir(parents=True, exist_ok=True)
-    path = WORK / f"removals-{rows}.{form}"
+    path = WORK / f"{name or f'removals-{rows}'}.{form}"
     if not path.exists():
         new = path.with_suffix(".new")
         say(f"making {rows:,} removal events: {path.relative_to(ROOT)}")
+        # A folder that an earlier run left half made would be kept.
+        shutil.rmtree(new, ignore_errors=True)
         subprocess.run([str(HEDDLE), "generate", "removals", "--rows", str(rows), "--seed", str(seed), "--format",
-                        form, "-o", str(new)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                        form, *map(str, more), "-o", str(new)], check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
         new.rename(path)
     return path
 

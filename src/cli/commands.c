@@ -67,9 +67,13 @@ static const struct heddle_cli_flag SEARCH_FLAGS[] = {
 static const struct heddle_cli_flag GENERATE_FLAGS[] = {
     {"rows", "N", "how many rows (5000)"},
     {"seed", "N", "the same seed gives the same rows on every machine (7)"},
-    {"format", "F", "parquet, csv or jsonl; told from the file's name where not given"},
+    {"format", "F",
+     "parquet, csv, jsonl or delta (a table in a folder); told from the file's name where not given"},
+    {"commits", "N", "delta: spread the rows over this many commits (1)"},
+    {"files-per-commit", "N", "delta: and each commit over this many files (4)"},
+    {"time", "T", "delta: the time that the log tells, for tables equal to the byte (now)"},
     {"bad-rows", "N", "plant this many rows that cannot be loaded, for tests (0)"},
-    {"o", "PATH", "the file to write (removals.FORMAT)"},
+    {"o", "PATH", "the file or folder to write (removals.FORMAT)"},
     {NULL, NULL, NULL},
 };
 static const struct heddle_cli_flag CYPHER_FLAGS[] = {
@@ -137,7 +141,8 @@ const struct heddle_command heddle_commands[] = {
      "Example: heddle cypher 'MATCH (n:Aircraft {aircraft_id: $id}) RETURN n' --param id=N482HD\n",
      CYPHER_FLAGS, CONNECTION, 1, 1, heddle_command_cypher},
     {"generate", "generate removals [--rows N] [-o PATH]", "write a table of made-up component removals",
-     "Columns: :ID(RemovalEvent), RMV_REA_TX, RMV_TRK_NO, component_id, aircraft_id, removal_date.\n",
+     "Columns: :ID(RemovalEvent), RMV_REA_TX, RMV_TRK_NO, component_id, aircraft_id, removal_date.\n\n"
+     "Example: heddle generate removals --rows 100000 --format delta --commits 10 -o data/removals\n",
      GENERATE_FLAGS, NULL, 1, 1, heddle_command_generate},
     {"init", "init FILE", "write a commented job file for a table",
      "Looks at the first rows: which column is a key, which holds text worth embedding, which refer to other "
