@@ -11,6 +11,7 @@
 
 #include "model/encoder/avx512_tile.h"
 #include "model/encoder/kernel.h"
+#include "model/encoder/vector_spread.h"
 
 /* ---- conversions ---- */
 
@@ -204,20 +205,9 @@ static void narrow_layer_norm(float *values, size_t tokens, size_t width, const 
     for (size_t t = 0; t < tokens; t++) {
         float *x = values + t * width;
         uint16_t *narrow = (uint16_t *)narrow_out + t * width;
-        vector sum = v_all(0);
+        const struct spread spread = spread_of(x, width, epsilon);
         for (size_t i = 0; i < width; i += V_FLOATS) {
-            sum = v_add(sum, v_load(x + i));
-        }
-        const vector mean = v_all(v_sum(sum) / (float)width);
-        vector squares = v_all(0);
-        for (size_t i = 0; i < width; i += V_FLOATS) {
-            const vector distance = v_sub(v_load(x + i), mean);
-            squares = v_fma(distance, distance, squares);
-        }
-        const vector scale = v_all(1.0f / __builtin_sqrtf(v_sum(squares) / (float)width + epsilon));
-        for (size_t i = 0; i < width; i += V_FLOATS) {
-            const vector normal = v_mul(v_sub(v_load(x + i), mean), scale);
-            const vector y = v_fma(normal, v_load(gain + i), v_load(bias + i));
+            const vector y = spread_even(spread, v_load(x + i), gain + i, bias + i);
             v_store(x + i, y);
             store_narrow(narrow + i, y);
         }
