@@ -1,5 +1,5 @@
 /* json_scan.c: a forward reader of JSON in place. */
-#include "model/provider/json_scan.h"
+#include "base/json_scan.h"
 
 #include <float.h>
 #include <math.h>

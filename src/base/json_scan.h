@@ -8,8 +8,8 @@
  *
  * Threads: a scan belongs to one thread; nothing is shared.
  */
-#ifndef HEDDLE_MODEL_PROVIDER_JSON_SCAN_H
-#define HEDDLE_MODEL_PROVIDER_JSON_SCAN_H
+#ifndef HEDDLE_BASE_JSON_SCAN_H
+#define HEDDLE_BASE_JSON_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -28,6 +28,21 @@ static inline size_t heddle_text_base64_length(size_t length)
  * NUL behind them. */
 void heddle_text_base64(const void *bytes, size_t length, char *out);
 
+/* The six bits that a base64 digit stands for, or -1. */
+static inline int heddle_text_base64_digit(char digit)
+{
+    if (digit >= 'A' && digit <= 'Z') {
+        return digit - 'A';
+    }
+    if (digit >= 'a' && digit <= 'z') {
+        return digit - 'a' + 26;
+    }
+    if (digit >= '0' && digit <= '9') {
+        return digit - '0' + 52;
+    }
+    return digit == '+' ? 62 : digit == '/' ? 63 : -1;
+}
+
 /* Writes `value` with thousands separators ("12,345") into `out` (at least 32 bytes) and answers `out`. */
 char *heddle_text_grouped(uint64_t value, char out[static 32]);
 

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/provider/json_scan.h"
+#include "base/json_scan.h"
+#include "base/text.h"
 
 /* A row being read: where its numbers go and how many there were. */
 struct target {
@@ -25,20 +26,6 @@ static void number_add(const struct target *target, float value)
     target->row->length++;
 }
 
-static int base64_digit(char byte)
-{
-    if (byte >= 'A' && byte <= 'Z') {
-        return byte - 'A';
-    }
-    if (byte >= 'a' && byte <= 'z') {
-        return byte - 'a' + 26;
-    }
-    if (byte >= '0' && byte <= '9') {
-        return byte - '0' + 52;
-    }
-    return byte == '+' ? 62 : byte == '/' ? 63 : -1;
-}
-
 /* Little-endian floats in base64 (RFC 4648 section 4). Some JSON writers put a backslash before each slash. */
 static bool base64_read(const char *text, size_t length, const struct target *target)
 {
@@ -53,7 +40,7 @@ static bool base64_read(const char *text, size_t length, const struct target *ta
         if (text[i] == '\\' && i + 1 < length && text[i + 1] == '/') {
             continue;
         }
-        const int digit = base64_digit(text[i]);
+        const int digit = heddle_text_base64_digit(text[i]);
         if (digit < 0) {
             return false;
         }

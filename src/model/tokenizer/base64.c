@@ -1,21 +1,9 @@
 /* base64.c: four characters are three bytes. */
 #include "model/tokenizer/base64.h"
 
-enum { GROUP = 4, ALIEN = -1 };
+#include "base/text.h"
 
-static int32_t value_of(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : ALIEN;
-}
+enum { GROUP = 4 };
 
 bool heddle_base64_decode(const char *text, size_t length, uint8_t *bytes_out, size_t *length_out)
 {
@@ -30,8 +18,8 @@ bool heddle_base64_decode(const char *text, size_t length, uint8_t *bytes_out, s
         }
         uint32_t bits = 0;
         for (size_t i = 0; i < GROUP; i++) {
-            const int32_t value = i < characters ? value_of(text[at + i]) : 0;
-            if (value == ALIEN) {
+            const int value = i < characters ? heddle_text_base64_digit(text[at + i]) : 0;
+            if (value < 0) {
                 return false;
             }
             bits = bits << 6 | (uint32_t)value;

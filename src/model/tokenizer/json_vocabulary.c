@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "model/provider/json_scan.h"
+#include "base/json_scan.h"
 #include "model/tokenizer/unicode.h"
 
 /* Digits that any parser takes for a number: less than 64 bits of them, and exponents far from a double's ends. */

@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "model/provider/answer.h"
-#include "model/provider/json_scan.h"
+#include "base/json_scan.h"
 
 enum { WIDTH = 3, ROWS_MAX = 4, GUARD = 77 };
 
