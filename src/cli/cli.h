@@ -18,7 +18,10 @@ enum {
     HEDDLE_EXIT_JOB = 2,
     HEDDLE_EXIT_SOURCE = 3,
     HEDDLE_EXIT_MODEL = 4,
+    HEDDLE_EXIT_VERIFICATION = 7,
+    HEDDLE_EXIT_WITH_REJECTS = 8,
     HEDDLE_EXIT_INTERNAL = 70,
+    HEDDLE_EXIT_INTERRUPTED = 130,
     HEDDLE_POSITIONAL_MAX = 4,
 };
 
@@ -73,6 +76,9 @@ const char *heddle_cli_flag_value(const struct heddle_cli *cli, const char *name
 
 /* Says an error on stderr ("heddle: …", as JSON where --json was given) and answers the exit code for its status. */
 int heddle_cli_fail(const struct heddle_cli *cli, const struct heddle_error *error);
+
+/* The same for a command that has no database: a file that cannot be read or written is the source's fault (3). */
+int heddle_cli_fail_local(const struct heddle_cli *cli, const struct heddle_error *error);
 
 /* Says what is wrong with the command line, with a pointer to the help, and answers HEDDLE_EXIT_USAGE. */
 int heddle_cli_usage(const struct heddle_cli *cli, const char *format, ...)

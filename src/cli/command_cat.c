@@ -5,7 +5,6 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "run/run.h"
 #include "source/export/export.h"
 #include "source/export/text_writer.h"
 
@@ -127,8 +126,7 @@ int heddle_command_cat(struct heddle_cli *cli)
     }
     heddle_source_close(source);
     if (status != HEDDLE_OK) {
-        heddle_cli_fail(cli, &error);
-        return status == HEDDLE_IO ? HEDDLE_EXIT_SOURCE : heddle_run_exit_code(status, 0);
+        return heddle_cli_fail_local(cli, &error);
     }
     if (path != NULL && !cli->quiet) {
         fprintf(cli->err, "%s rows in %s\n", heddle_text_grouped(rows, number), path);

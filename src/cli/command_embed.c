@@ -17,8 +17,6 @@ enum {
     TERMINAL_EVERY_MS = 200,
     PLAIN_EVERY_MS = 5000,
     TICK_MS = 50, /* how late a signal may be noticed */
-    EXIT_WITH_REJECTS = 8,
-    EXIT_INTERRUPTED = 130,
 };
 
 struct showing {
@@ -43,7 +41,7 @@ static void *watch_signals(void *argument)
         }
         struct heddle_embedder *embedder = atomic_load(&showing->embedder);
         if (embedder == NULL || atomic_exchange(&showing->stop, true)) {
-            _Exit(EXIT_INTERRUPTED);
+            _Exit(HEDDLE_EXIT_INTERRUPTED);
         }
         fprintf(showing->cli->err, "%sheddle: stopping; nothing is written\n",
                 showing->cli->terminal ? "\r\033[K" : "");
@@ -184,9 +182,8 @@ int heddle_command_embed(struct heddle_cli *cli)
     }
     if (status != HEDDLE_OK) {
         heddle_buffer_free(&out);
-        const int code = heddle_cli_fail(cli, &error);
-        return error.status == HEDDLE_IO ? HEDDLE_EXIT_SOURCE : code; /* no database is at fault here */
+        return heddle_cli_fail_local(cli, &error);
     }
     const int code = heddle_cli_print(cli, &out);
-    return code == HEDDLE_EXIT_OK && rejected > 0 ? EXIT_WITH_REJECTS : code;
+    return code == HEDDLE_EXIT_OK && rejected > 0 ? HEDDLE_EXIT_WITH_REJECTS : code;
 }

@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "column/scalar.h"
-#include "run/run.h"
 #include "source/export/delta_export.h"
 #include "source/files/list.h"
 #include "source/generate/generate.h"
@@ -221,8 +220,7 @@ int heddle_command_generate(struct heddle_cli *cli)
         fputs("\r\033[K", cli->err);
     }
     if (status != HEDDLE_OK) {
-        heddle_cli_fail(cli, &error);
-        return error.status == HEDDLE_IO ? HEDDLE_EXIT_SOURCE : heddle_run_exit_code(error.status, 0);
+        return heddle_cli_fail_local(cli, &error);
     }
     struct heddle_buffer text = {0};
     char number[32];

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "run/folder.h"
 #include "run/suggest.h"
+#include "spec/job.h"
 
 int heddle_command_init(struct heddle_cli *cli)
 {
@@ -16,8 +17,8 @@ int heddle_command_init(struct heddle_cli *cli)
     }
     struct heddle_buffer job = {0};
     struct heddle_error error = {0};
-    int status =
-        heddle_suggest_job(cli->positional[0], model == NULL ? "all-MiniLM-L6-v2" : model, &job, &error);
+    int status = heddle_suggest_job(cli->positional[0], model == NULL ? HEDDLE_JOB_MODEL_DEFAULT : model,
+                                    &job, &error);
     if (status == HEDDLE_OK && path != NULL) {
         status = heddle_file_write(path, job.bytes, job.length, &error);
         heddle_buffer_reset(&job);

@@ -11,7 +11,7 @@
 #include "run/model_verify.h"
 #include "run/run.h"
 
-enum { SAMPLE_DEFAULT = 500, SAMPLE_MAX = 100000, EXIT_VERIFICATION = 7 };
+enum { SAMPLE_DEFAULT = 500, SAMPLE_MAX = 100000 };
 
 static int print_json(const struct heddle_cli *cli, json_t *root)
 {
@@ -177,7 +177,7 @@ static int verify(struct heddle_cli *cli)
         print_report(&report, &text);
         code = heddle_cli_print(cli, &text);
     }
-    return code == HEDDLE_EXIT_OK && !report.ok ? EXIT_VERIFICATION : code;
+    return code == HEDDLE_EXIT_OK && !report.ok ? HEDDLE_EXIT_VERIFICATION : code;
 }
 
 /* What is being fetched, on a terminal. */

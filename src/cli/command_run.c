@@ -46,7 +46,7 @@ static void take_signal(const struct heddle_cli *cli, struct heddle_run *run, in
     heddle_progress_clear(cli);
     if (++*signals > 1) {
         fprintf(cli->err, "heddle: stopped at once; what was in flight may or may not be in the database\n");
-        _Exit(130);
+        _Exit(HEDDLE_EXIT_INTERRUPTED);
     }
     fprintf(cli->err, "heddle: stopping after the transactions in flight; once more stops at once\n");
     heddle_run_stop(run);

@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "run/run.h"
 #include "source/delta/snapshot.h"
 #include "source/source.h"
 
@@ -140,8 +139,7 @@ int heddle_command_source(struct heddle_cli *cli)
     const int status = info_fill(cli, cli->positional[1], info, &error);
     if (status != HEDDLE_OK) {
         json_decref(info);
-        heddle_cli_fail(cli, &error);
-        return heddle_run_exit_code(status, 0);
+        return heddle_cli_fail_local(cli, &error);
     }
     if (cli->json) {
         char *dumped = json_dumps(info, JSON_COMPACT);

@@ -15,9 +15,8 @@ static void fail_json(const struct heddle_cli *cli, const struct heddle_error *e
     json_decref(object);
 }
 
-int heddle_cli_fail(const struct heddle_cli *cli, const struct heddle_error *error)
+static int fail(const struct heddle_cli *cli, const struct heddle_error *error, int code)
 {
-    const int code = heddle_run_exit_code(error->status, 0);
     if (cli->json) {
         fail_json(cli, error, code);
         return code;
@@ -32,6 +31,17 @@ int heddle_cli_fail(const struct heddle_cli *cli, const struct heddle_error *err
                 "        This should not happen: please report it with the command and this message.\n");
     }
     return code;
+}
+
+int heddle_cli_fail(const struct heddle_cli *cli, const struct heddle_error *error)
+{
+    return fail(cli, error, heddle_run_exit_code(error->status, 0));
+}
+
+int heddle_cli_fail_local(const struct heddle_cli *cli, const struct heddle_error *error)
+{
+    const bool is_file = error->status == HEDDLE_IO;
+    return fail(cli, error, is_file ? HEDDLE_EXIT_SOURCE : heddle_run_exit_code(error->status, 0));
 }
 
 int heddle_cli_print(const struct heddle_cli *cli, struct heddle_buffer *text)
