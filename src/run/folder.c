@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,12 @@
 
 #include "base/buffer.h"
 #include "base/memory.h"
+
+bool heddle_folder_is(const char *path)
+{
+    struct stat about;
+    return path != NULL && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
 
 static int make_one(const char *path, struct heddle_error *error)
 {

@@ -2,9 +2,13 @@
 #ifndef HEDDLE_RUN_FOLDER_H
 #define HEDDLE_RUN_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
+
+/* True where `path` names a folder, through links; NULL does not. */
+bool heddle_folder_is(const char *path);
 
 /* Makes `path` and the folders above it (mode 0777 less umask). Errors: HEDDLE_IO (the folder named). */
 HEDDLE_MUST_CHECK int heddle_folder_make(const char *path, struct heddle_error *error);

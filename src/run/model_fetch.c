@@ -47,12 +47,6 @@ static bool is_url(const char *from)
     return strncmp(from, "https://", 8) == 0 || strncmp(from, "http://", 7) == 0;
 }
 
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 /* The last part of a path, URL or package, without a version or a query. */
 static const char *default_name(struct heddle_arena *arena, const char *from)
 {
@@ -85,7 +79,7 @@ static int gather(const struct heddle_model_fetching *fetching, const char **roo
     if (is_url(from)) {
         return heddle_model_fetch_url(fetching, root_out, error);
     }
-    if (is_folder(from)) {
+    if (heddle_folder_is(from)) {
         return heddle_model_fetch_copy(fetching, from, root_out, error);
     }
     if (strchr(from, '/') != NULL) {

@@ -9,20 +9,15 @@
 
 #include "run/folder.h"
 #include "run/model_fetch_parts.h"
+#include "source/files/list.h"
 
 enum { PIECE = 64 * 1024 * 1024 };
 
 /* What a model consists of; a repository also holds pictures, pickles and other frameworks' weights. */
 static bool takes_part(const char *name)
 {
-    static const char *const endings[] = {".json", ".txt", ".safetensors", ".onnx", ".md", ".model"};
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot != NULL && name[0] != '.' && i < sizeof endings / sizeof endings[0]; i++) {
-        if (strcmp(dot, endings[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
+    static const char *const endings[] = {".json", ".txt", ".safetensors", ".onnx", ".md", ".model", NULL};
+    return name[0] != '.' && heddle_file_has_ending(name, endings);
 }
 
 static int copy_file(const char *from, const char *to, off_t bytes, struct heddle_error *error)

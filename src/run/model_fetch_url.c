@@ -51,8 +51,11 @@ static int fetch(struct download *download, const char *file, bool optional, boo
     if (status == HEDDLE_PROTOCOL && optional && strcmp(reason.code, "404") == 0) {
         return HEDDLE_OK;
     }
-    if (status != HEDDLE_OK && error != NULL) {
-        *error = reason;
+    if (status != HEDDLE_OK) {
+        heddle_error_prefix(&reason, "%s", file);
+        if (error != NULL) {
+            *error = reason;
+        }
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "run/folder.h"
 
 /* A revision is a commit's hash; names on the hub have at most 96 characters. */
 enum { REVISION_MAX = 128, NAME_PART_MAX = 128 };
@@ -22,12 +23,6 @@ struct search {
     const char *found;
 };
 
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return path != NULL && stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
-
 static void try_folder(struct search *search, const char *parent)
 {
     if (search->found != NULL || parent == NULL) {
@@ -35,7 +30,7 @@ static void try_folder(struct search *search, const char *parent)
     }
     const char *path = heddle_arena_format(search->arena, "%s/%s", parent, search->name);
     heddle_buffer_append_format(&search->looked, "%s%s", search->looked.length > 0 ? ", " : "", parent);
-    if (is_folder(path)) {
+    if (heddle_folder_is(path)) {
         search->found = path;
     }
 }
@@ -115,7 +110,7 @@ static void try_repository(struct search *search, const char *hub, const char *o
     }
     const char *repository = heddle_arena_format(search->arena, "%s/models--%s%s%s", hub, organisation,
                                                  organisation[0] == '\0' ? "" : "--", name);
-    if (!is_folder(repository)) {
+    if (!heddle_folder_is(repository)) {
         return;
     }
     const char *snapshots = heddle_arena_format(search->arena, "%s/snapshots", repository);
@@ -126,7 +121,7 @@ static void try_repository(struct search *search, const char *hub, const char *o
     const char *path = revision == NULL || snapshots == NULL
                            ? NULL
                            : heddle_arena_format(search->arena, "%s/%s", snapshots, revision);
-    if (is_folder(path)) {
+    if (heddle_folder_is(path)) {
         search->found = path;
     }
 }
@@ -204,7 +199,7 @@ static bool is_name(const char *name)
 int heddle_model_find(const char *name, struct heddle_arena *arena, const char **directory_out,
                       struct heddle_error *error)
 {
-    if (name[0] != '\0' && is_folder(name)) {
+    if (name[0] != '\0' && heddle_folder_is(name)) {
         *directory_out = name;
         return HEDDLE_OK;
     }

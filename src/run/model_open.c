@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/provider/provider.h"
 #include "run/model_find.h"
 #include "spec/job.h"
 
@@ -34,11 +35,6 @@ static const char *active_environment(struct heddle_arena *arena)
     const bool is_there = pattern != NULL && glob(pattern, GLOB_NOSORT, NULL, &found) == 0;
     globfree(&found);
     return is_there ? environment : NULL;
-}
-
-static bool is_service(const char *provider)
-{
-    return strcmp(provider, "native") != 0 && strcmp(provider, "onnx") != 0;
 }
 
 static int fill_service(const struct heddle_options *options, const char *provider,
@@ -79,7 +75,7 @@ int heddle_model_open(const struct heddle_options *options, const char *name, en
     if (precision != NULL && !heddle_precision_parse(precision, &asked.precision)) {
         return heddle_error_set(error, HEDDLE_INVALID, "there is no precision '%s'", precision);
     }
-    if (is_service(provider)) {
+    if (heddle_provider_is(provider)) {
         HEDDLE_TRY(fill_service(options, provider, &service, error));
         asked.service = &service;
         return heddle_embedder_open(name == NULL ? "" : name, &asked, embedder_out, error);

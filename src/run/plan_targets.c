@@ -206,15 +206,12 @@ static int resolve_base(struct heddle_plan *plan, const struct heddle_job_target
     return resolve_schema(plan, base, target, error);
 }
 
-/* Where a job names no model. */
-static const char MODEL_DEFAULT[] = "all-MiniLM-L6-v2";
-
 /* The slot of a text field, added where it is new: two targets may share one vector. */
 static int slot_of(struct heddle_plan *plan, size_t source_index,
                    const struct heddle_job_embedding *embedding, size_t *slot_out, struct heddle_error *error)
 {
     struct heddle_plan_source *source = &plan->sources[source_index];
-    const char *model = embedding->model == NULL ? MODEL_DEFAULT : embedding->model;
+    const char *model = embedding->model == NULL ? HEDDLE_JOB_MODEL_DEFAULT : embedding->model;
     for (size_t i = 0; i < source->slot_count; i++) {
         if (strcmp(source->slots[i].field, embedding->source_field) == 0 &&
             strcmp(source->slots[i].model, model) == 0) {
