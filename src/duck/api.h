@@ -112,15 +112,6 @@ struct duck_hugeint {
     int64_t upper;
 };
 
-/* duckdb_date; duckdb_time, duckdb_timestamp */
-struct duck_date {
-    int32_t days;
-};
-
-struct duck_micros {
-    int64_t micros;
-};
-
 typedef void duck_info_function(struct duck_info *info);
 typedef void duck_fill_function(struct duck_info *info, struct duck_chunk *output);
 typedef void duck_destroy_function(void *data);
@@ -160,10 +151,6 @@ typedef void duck_destroy_function(void *data);
     F(int, bind_blob, (struct duck_prepared *, uint64_t, const void *, uint64_t))                            \
     F(int, bind_value, (struct duck_prepared *, uint64_t, struct duck_value *))                              \
     F(struct duck_value *, create_float, (float))                                                            \
-    F(struct duck_value *, create_date, (struct duck_date))                                                  \
-    F(struct duck_value *, create_time, (struct duck_micros))                                                \
-    F(struct duck_value *, create_timestamp, (struct duck_micros))                                           \
-    F(struct duck_value *, create_timestamp_tz, (struct duck_micros))                                        \
     F(struct duck_value *, create_array_value, (struct duck_type *, struct duck_value **, uint64_t))         \
     F(void, destroy_value, (struct duck_value **))                                                           \
     F(struct duck_type *, create_logical_type, (int))                                                        \

@@ -114,11 +114,6 @@ const char *heddle_duck_version(const struct heddle_duck *duck)
     return duck->api.library_version();
 }
 
-const char *heddle_duck_library(const struct heddle_duck *duck)
-{
-    return duck->library;
-}
-
 int heddle_duck_connect(struct heddle_duck *duck, struct heddle_duck_connection **connection_out,
                         struct heddle_error *error)
 {

@@ -46,9 +46,8 @@ HEDDLE_MUST_CHECK int heddle_duck_open(const struct heddle_duck_options *options
                                        struct heddle_duck **duck_out, struct heddle_error *error);
 void heddle_duck_close(struct heddle_duck *duck); /* NULL is a no-op */
 
-/* "v1.5.5", and the file that was loaded. Borrowed, valid until close(). */
+/* "v1.5.5". Borrowed, valid until close(). */
 const char *heddle_duck_version(const struct heddle_duck *duck);
-const char *heddle_duck_library(const struct heddle_duck *duck);
 
 HEDDLE_MUST_CHECK int heddle_duck_connect(struct heddle_duck *duck,
                                           struct heddle_duck_connection **connection_out,
@@ -67,8 +66,7 @@ HEDDLE_MUST_CHECK int heddle_duck_prepare(struct heddle_duck_connection *connect
 void heddle_duck_statement_destroy(struct heddle_duck_statement *statement); /* NULL is a no-op */
 
 /* Binds parameter `index` (1-based). Values are copied. A parameter keeps its value from run to run.
- * bind_floats binds a FLOAT[count] array. bind_cell binds one value of a column in the type that the column
- * has (LIST and MAP: HEDDLE_INVALID). */
+ * bind_floats binds a FLOAT[count] array. */
 HEDDLE_MUST_CHECK int heddle_duck_bind_null(struct heddle_duck_statement *statement, size_t index,
                                             struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_duck_bind_boolean(struct heddle_duck_statement *statement, size_t index,
@@ -83,9 +81,6 @@ HEDDLE_MUST_CHECK int heddle_duck_bind_bytes(struct heddle_duck_statement *state
                                              const void *bytes, size_t length, struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_duck_bind_floats(struct heddle_duck_statement *statement, size_t index,
                                               const float *values, size_t count, struct heddle_error *error);
-HEDDLE_MUST_CHECK int heddle_duck_bind_cell(struct heddle_duck_statement *statement, size_t index,
-                                            const struct heddle_column *column, size_t row,
-                                            struct heddle_error *error);
 
 /* Runs a prepared statement to its end and drops its rows. *rows_changed_out (may be NULL) is the number of
  * rows that an INSERT, UPDATE or DELETE touched. */

@@ -122,65 +122,6 @@ int heddle_duck_bind_floats(struct heddle_duck_statement *statement, size_t inde
     return bind_value(statement, index, array, error);
 }
 
-static int bind_temporal(struct heddle_duck_statement *statement, size_t index, enum heddle_type type,
-                         int64_t value, struct heddle_error *error)
-{
-    const struct heddle_duck_api *api = &statement->duck->api;
-    if (type == HEDDLE_TYPE_DATE) {
-        if (value < INT32_MIN || value > INT32_MAX) {
-            return heddle_error_set(error, HEDDLE_INVALID, "parameter $%zu: the date is out of range", index);
-        }
-        return bind_value(statement, index, api->create_date((struct duck_date){.days = (int32_t)value}),
-                          error);
-    }
-    if (type == HEDDLE_TYPE_TIME) {
-        const struct duck_micros micros = {.micros = value / 1000}; /* from nanoseconds */
-        return bind_value(statement, index, api->create_time(micros), error);
-    }
-    const struct duck_micros micros = {.micros = value};
-    struct duck_value *moment =
-        type == HEDDLE_TYPE_TIMESTAMP ? api->create_timestamp_tz(micros) : api->create_timestamp(micros);
-    return bind_value(statement, index, moment, error);
-}
-
-int heddle_duck_bind_cell(struct heddle_duck_statement *statement, size_t index,
-                          const struct heddle_column *column, size_t row, struct heddle_error *error)
-{
-    if (heddle_column_is_null(column, row)) {
-        return heddle_duck_bind_null(statement, index, error);
-    }
-    size_t length = 0;
-    const char *text = NULL;
-    switch (column->type) {
-    case HEDDLE_TYPE_BOOLEAN:
-        return heddle_duck_bind_boolean(statement, index, ((const uint8_t *)column->values)[row] != 0, error);
-    case HEDDLE_TYPE_INTEGER:
-        return heddle_duck_bind_integer(statement, index, heddle_column_integer(column, row), error);
-    case HEDDLE_TYPE_FLOAT:
-        return heddle_duck_bind_float(statement, index, heddle_column_float(column, row), error);
-    case HEDDLE_TYPE_STRING:
-    case HEDDLE_TYPE_DECIMAL: /* DuckDB casts the text where it meets a DECIMAL, without loss */
-        text = heddle_column_text(column, row, &length);
-        return heddle_duck_bind_text(statement, index, text, length, error);
-    case HEDDLE_TYPE_BYTES:
-        text = heddle_column_text(column, row, &length);
-        return heddle_duck_bind_bytes(statement, index, text, length, error);
-    case HEDDLE_TYPE_DATE:
-    case HEDDLE_TYPE_TIME:
-    case HEDDLE_TYPE_TIMESTAMP:
-    case HEDDLE_TYPE_DATETIME:
-        return bind_temporal(statement, index, column->type, heddle_column_integer(column, row), error);
-    case HEDDLE_TYPE_VECTOR:
-        return heddle_duck_bind_floats(statement, index, heddle_column_vector(column, row), column->width,
-                                       error);
-    case HEDDLE_TYPE_NULL:
-    case HEDDLE_TYPE_LIST:
-    case HEDDLE_TYPE_MAP: break;
-    }
-    return heddle_error_set(error, HEDDLE_INVALID, "a %s cannot be a parameter",
-                            heddle_type_name(column->type));
-}
-
 int heddle_duck_run(struct heddle_duck_statement *statement, uint64_t *rows_changed_out,
                     struct heddle_error *error)
 {
