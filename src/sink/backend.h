@@ -10,6 +10,9 @@ struct heddle_sink_backend {
     int (*open)(const struct heddle_sink_options *options, void **self_out, struct heddle_error *error);
     const char *(*description)(const void *self);
     int (*prepare)(void *self, struct heddle_error *error);
+    uint32_t (*epoch)(const void *self);
+    int (*begin)(void *self, uint64_t micro_batch, struct heddle_error *error);
+    int (*forget)(void *self, uint64_t micro_batch, struct heddle_error *error);
     int (*write)(void *self, struct heddle_batch *batch, const size_t *targets, size_t target_count,
                  struct heddle_error *error);
     int (*flush)(void *self, struct heddle_error *error);

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "sink/ledger.h"
 
 /* A load of a few thousand rows stays in one page or two. */
 enum { FOLD_SLOTS_FIRST = 1024 };
@@ -152,7 +153,8 @@ int heddle_fold_rows(struct heddle_fold *fold, struct heddle_target_rows *ready,
         if (answer == FOLD_OUT_OF_MEMORY) {
             return heddle_error_out_of_memory(error);
         }
-        if (answer == FOLD_SEEN && bare) {
+        const bool is_new = ready->fates == NULL || ready->fates[row] == HEDDLE_FATE_NEW;
+        if (answer == FOLD_SEEN && bare && is_new) {
             ready->folded++;
             continue;
         }

@@ -26,7 +26,8 @@ HEDDLE_MUST_CHECK int heddle_fold_create(uint64_t seed, size_t limit, struct hed
 void heddle_fold_destroy(struct heddle_fold *fold); /* NULL is a no-op */
 
 /* Takes repeats out of ready->rows (counted in ready->folded) or marks them (ready->repeats, ready->repeat_count), as the
- * target asks. Does nothing where the target creates. Errors: HEDDLE_OUT_OF_MEMORY (`ready` is then not to be used). */
+ * target asks. Rows whose fate is known from before (ready->fates) are learnt and marked, but never taken out: they are
+ * counted elsewhere. Does nothing where the target creates. Errors: HEDDLE_OUT_OF_MEMORY (`ready` is then not to be used). */
 HEDDLE_MUST_CHECK int heddle_fold_rows(struct heddle_fold *fold, struct heddle_target_rows *ready,
                                        struct heddle_error *error);
 

@@ -46,6 +46,7 @@ struct heddle_target_rows {
     uint8_t *
         repeats; /* bit = row repeats an identity of this load and is still to be written; NULL = none does */
     size_t repeat_count;
+    const uint8_t *fates; /* enum heddle_fate by row (recall.h); NULL = every row is new */
 };
 
 /* Takes a reference to `batch`. Errors: HEDDLE_OUT_OF_MEMORY. */

@@ -80,6 +80,21 @@ int heddle_sink_prepare(struct heddle_sink *sink, struct heddle_error *error)
     return sink->backend->prepare(sink->self, error);
 }
 
+uint32_t heddle_sink_epoch(const struct heddle_sink *sink)
+{
+    return sink->backend->epoch(sink->self);
+}
+
+int heddle_sink_begin(struct heddle_sink *sink, uint64_t micro_batch, struct heddle_error *error)
+{
+    return sink->backend->begin(sink->self, micro_batch, error);
+}
+
+int heddle_sink_forget(struct heddle_sink *sink, uint64_t micro_batch, struct heddle_error *error)
+{
+    return sink->backend->forget(sink->self, micro_batch, error);
+}
+
 int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch, const size_t *targets,
                       size_t target_count, struct heddle_error *error)
 {

@@ -52,12 +52,22 @@ enum heddle_vector_index_when {
     HEDDLE_VECTOR_INDEX_NONE,
 };
 
-/* What is kept with the load, so that search finds model and precision again. */
+/* What is kept with the load: so that search finds model and precision again, and so that one run at a time, and only one
+ * that knows what was done, continues it. */
 struct heddle_load_record {
-    const char *id;    /* load id, hexadecimal */
+    const char *id;    /* load id, at most HEDDLE_LOAD_ID_MAX bytes, no '/' */
     const char *job;   /* name of the job */
     const char *model; /* "" where nothing is embedded */
     const char *precision;
+
+    /* The run that takes the load. NULL = none does: no epoch, no marks, no resume. */
+    const char *owner; /* random text of this run; on its disk before prepare() */
+    const char *const
+        *owners_known; /* of the runs before, as the checkpoint knows them; none = no checkpoint */
+    size_t owner_known_count;
+    const char *host; /* the machine: runs of one host exclude each other by the lock on the checkpoint */
+    const char *checkpoint; /* its folder, for messages */
+    bool fresh;             /* start over: the marks of former runs are deleted */
 };
 
 /* Everything is borrowed until close. */
@@ -79,6 +89,7 @@ struct heddle_sink_options {
     struct heddle_load_record load;
     struct heddle_reject_sink rejects;
     struct heddle_transaction_hooks hooks;
+    struct heddle_ledger ledger;
 };
 
 /* Counters of one target; read == created + matched + folded + rejected after flush. */
@@ -90,6 +101,17 @@ struct heddle_target_counts {
     uint64_t rejected;
     uint64_t vectors; /* vector properties written */
 };
+
+/* Adds what a ledger remembers; `read` is counted when the rows come by. */
+static inline void heddle_counts_add(struct heddle_target_counts *counts,
+                                     const struct heddle_ledger_sums *sums)
+{
+    counts->created += sums->created;
+    counts->matched += sums->matched;
+    counts->folded += sums->folded;
+    counts->rejected += sums->rejected;
+    counts->vectors += sums->vectors;
+}
 
 struct heddle_sink_progress {
     uint64_t rows_done;    /* rows of all targets whose fate is known */
@@ -115,6 +137,21 @@ const char *heddle_sink_description(const struct heddle_sink *sink);
 /* Makes constraints and the indexes that come first, and waits until they are ONLINE. A constraint of the user's is never
  * dropped; one that cannot be made stops with the reason. */
 HEDDLE_MUST_CHECK int heddle_sink_prepare(struct heddle_sink *sink, struct heddle_error *error);
+
+/* The epoch under which prepare() took the load, 0 where nobody takes it (options.load.owner == NULL). */
+uint32_t heddle_sink_epoch(const struct heddle_sink *sink);
+
+/* Begins a micro-batch: rows written from here to the next begin() are its rows, and its marks bear its number. Settles
+ * what the ledger left unresolved of it with the database, and counts what the ledger remembers. The ledger is open for
+ * this micro-batch. After prepare(), and after the flush() of the micro-batch before. A sink without ledger needs none.
+ * Errors: HEDDLE_DATABASE (the load was taken by another run; a server away too long), those of the connection. */
+HEDDLE_MUST_CHECK int heddle_sink_begin(struct heddle_sink *sink, uint64_t micro_batch,
+                                        struct heddle_error *error);
+
+/* Declares the micro-batches up to this one over, for ever: their marks are deleted, and a transaction of theirs that comes
+ * late fails. Call it once the record says that the micro-batch is done (commits/N is on disk). May be called again. */
+HEDDLE_MUST_CHECK int heddle_sink_forget(struct heddle_sink *sink, uint64_t micro_batch,
+                                         struct heddle_error *error);
 
 /* Takes rows for the targets whose indices are given (all of the batch's source). The sink takes references of its own.
  * Waits where too much is in flight: that wait is the backpressure. Answers the first error that a writer met. */

@@ -19,6 +19,7 @@ static void sink_close(void *self)
             heddle_duck_statement_destroy(sink->states[i].statements[j]);
         }
     }
+    heddle_duck_statement_destroy(sink->mark);
     free(sink->states);
     heddle_fold_destroy(sink->fold);
     heddle_duck_disconnect(sink->connection);
@@ -130,6 +131,9 @@ const struct heddle_sink_backend heddle_sink_duckdb = {
     .open = sink_open,
     .description = sink_description,
     .prepare = heddle_duckdb_prepare,
+    .epoch = heddle_duckdb_epoch,
+    .begin = heddle_duckdb_begin,
+    .forget = heddle_duckdb_forget,
     .write = heddle_duckdb_write,
     .flush = sink_flush,
     .finish = heddle_duckdb_finish,

@@ -42,7 +42,8 @@ struct heddle_duckdb_state {
     struct heddle_duck_statement *statements[HEDDLE_DUCKDB_DO_COUNT];
     bool ready; /* table made, statements prepared */
     struct heddle_target_counts counts;
-    uint64_t samples; /* rows offered to the sample */
+    uint64_t samples;  /* rows offered to the sample */
+    uint64_t recalled; /* of counts.created: created by an earlier run */
 };
 
 struct heddle_duckdb_sink {
@@ -55,7 +56,10 @@ struct heddle_duckdb_sink {
     struct heddle_duck_connection *connection;
     struct heddle_duckdb_state *states; /* one a target */
     struct heddle_fold *fold;
-    uint64_t next_token;
+    uint32_t epoch;       /* of the load; 0 = transactions bear no marks */
+    uint64_t micro_batch; /* that the rows belong to */
+    uint64_t token_counter;
+    struct heddle_duck_statement *mark;
     uint64_t random;
     atomic_bool stopping;
     _Atomic uint64_t rows_done;
@@ -121,6 +125,18 @@ HEDDLE_MUST_CHECK int heddle_duckdb_transact(struct heddle_duckdb_sink *sink,
 /* record.c */
 HEDDLE_MUST_CHECK int heddle_duckdb_record_begin(struct heddle_duckdb_sink *sink, struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_duckdb_finish(void *self, uint64_t *index_ns_out, struct heddle_error *error);
+
+/* marks.c */
+
+/* Takes the load, in the transaction of prepare(). Errors: HEDDLE_DATABASE (sink/lease.h). */
+HEDDLE_MUST_CHECK int heddle_duckdb_epoch_take(struct heddle_duckdb_sink *sink, struct heddle_error *error);
+uint32_t heddle_duckdb_epoch(const void *self);
+HEDDLE_MUST_CHECK int heddle_duckdb_begin(void *self, uint64_t micro_batch, struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_duckdb_forget(void *self, uint64_t micro_batch, struct heddle_error *error);
+
+/* Writes the mark of a transaction, inside it. Nothing where the load has no epoch. */
+HEDDLE_MUST_CHECK int heddle_duckdb_mark(struct heddle_duckdb_sink *sink, uint64_t token,
+                                         const struct heddle_ledger_sums *sums, struct heddle_error *error);
 
 /* verify.c */
 

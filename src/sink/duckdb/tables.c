@@ -377,6 +377,7 @@ static bool road_known(const struct heddle_duckdb_sink *sink, size_t index)
 static int tables_prepare(struct heddle_duckdb_sink *sink, struct heddle_error *error)
 {
     HEDDLE_TRY(heddle_duckdb_record_begin(sink, error));
+    HEDDLE_TRY(heddle_duckdb_epoch_take(sink, error));
     for (int kind = HEDDLE_TARGET_NODE; kind <= HEDDLE_TARGET_RELATIONSHIP; kind++) {
         for (size_t i = 0; i < sink->options.target_count; i++) {
             if ((int)sink->options.targets[i].kind == kind && road_known(sink, i)) {

@@ -209,30 +209,83 @@ static enum verdict statements_run(struct attempt *attempt, struct heddle_error 
     return VERDICT_WRITTEN;
 }
 
-/* One transaction with its hooks. DuckDB answers a failed COMMIT only after it has rolled back, so no outcome is ever
- * unknown. */
+/* The positions of the rows that the attempt would write, for the ledger. */
+static int rows_note(struct attempt *attempt, uint64_t token, struct heddle_error *error)
+{
+    const struct heddle_duckdb_staged *staged = attempt->staged;
+    const struct heddle_ledger *ledger = &attempt->sink->options.ledger;
+    const uint64_t first = staged->ready->owner->batch->position;
+    if (ledger->before_send == NULL) {
+        return HEDDLE_OK;
+    }
+    uint64_t *positions = heddle_arena_calloc(staged->arena, staged->count, sizeof *positions);
+    struct heddle_ledger_rows rows = {.target = attempt->index, .positions = positions};
+    if (positions == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < staged->count; i++) {
+        const size_t ordinal = staged->winner[i];
+        if (ordinal >= attempt->low && ordinal < attempt->high && !staged->gone[ordinal]) {
+            positions[rows.count++] = first + staged->ready->rows[staged->first + i];
+        }
+    }
+    return ledger->before_send(ledger->context, token, &rows, error);
+}
+
+/* read = created + matched + folded + rejected: a row that repeats an identity of this load is folded, another that met
+ * what was there is matched. */
+static struct heddle_ledger_sums rows_sum(const struct attempt *attempt)
+{
+    const struct heddle_duckdb_staged *staged = attempt->staged;
+    struct heddle_ledger_sums sums = {.created = attempt->created};
+    uint64_t written = 0;
+    uint64_t firsts = 0;
+    for (size_t i = 0; i < staged->count; i++) {
+        const uint32_t row = staged->ready->rows[staged->first + i];
+        const size_t ordinal = staged->winner[i];
+        if (ordinal < attempt->low || ordinal >= attempt->high || staged->gone[ordinal]) {
+            continue;
+        }
+        written++;
+        firsts += heddle_rows_is_repeat(staged->ready, row) ? 0 : 1;
+        sums.vectors += heddle_rows_has_vector(staged->ready, row) ? 1 : 0;
+    }
+    sums.matched = firsts > sums.created ? firsts - sums.created : 0;
+    sums.folded = written - sums.created - sums.matched;
+    return sums;
+}
+
+static int statements_commit(struct attempt *attempt, uint64_t token, struct heddle_ledger_sums *sums,
+                             struct heddle_error *error)
+{
+    *sums = rows_sum(attempt);
+    HEDDLE_TRY(heddle_duckdb_mark(attempt->sink, token, sums, error));
+    return heddle_duck_execute(attempt->sink->connection, "COMMIT", error);
+}
+
+/* One transaction, between the two calls of the ledger. DuckDB answers a failed COMMIT only after it has rolled back, so no
+ * outcome is ever unknown. */
 static int transaction_run(struct attempt *attempt, enum verdict *verdict_out, struct heddle_error *error)
 {
     struct heddle_duckdb_sink *sink = attempt->sink;
-    const struct heddle_transaction_hooks *hooks = &sink->options.hooks;
-    const uint64_t token = sink->next_token++;
-    const uint64_t sequence = attempt->staged->ready->owner->batch->sequence;
-    const struct heddle_transaction_rows rows = {attempt->index, rows_left(attempt), sequence, sequence};
-    if (hooks->before_send != NULL) {
-        HEDDLE_TRY(hooks->before_send(hooks->context, token, &rows, error));
-    }
+    const struct heddle_ledger *ledger = &sink->options.ledger;
+    const uint64_t token = heddle_token_make(sink->epoch, ++sink->token_counter);
+    struct heddle_ledger_sums sums = {0};
+    HEDDLE_TRY(rows_note(attempt, token, error));
     int status = heddle_duck_execute(sink->connection, "BEGIN", error);
     *verdict_out = status == HEDDLE_OK ? statements_run(attempt, error) : VERDICT_ERROR;
-    if (*verdict_out == VERDICT_WRITTEN &&
-        heddle_duck_execute(sink->connection, "COMMIT", error) != HEDDLE_OK) {
+    if (*verdict_out == VERDICT_WRITTEN && statements_commit(attempt, token, &sums, error) != HEDDLE_OK) {
         *verdict_out = is_constraint(error) ? VERDICT_CONSTRAINT : VERDICT_ERROR;
     }
-    if (*verdict_out != VERDICT_WRITTEN) {
+    if (*verdict_out == VERDICT_WRITTEN) {
+        heddle_counts_add(&sink->states[attempt->index].counts, &sums);
+    } else {
         (void)!heddle_duck_execute(sink->connection, "ROLLBACK", NULL);
     }
-    if (hooks->outcome != NULL) {
-        hooks->outcome(hooks->context, token,
-                       *verdict_out == VERDICT_WRITTEN ? HEDDLE_OUTCOME_COMMITTED : HEDDLE_OUTCOME_FAILED);
+    if (ledger->outcome != NULL) {
+        const bool written = *verdict_out == VERDICT_WRITTEN;
+        ledger->outcome(ledger->context, token, written ? HEDDLE_VERDICT_SETTLED : HEDDLE_VERDICT_VOID,
+                        written ? &sums : NULL);
     }
     return *verdict_out == VERDICT_ERROR ? error->status : HEDDLE_OK;
 }
@@ -273,7 +326,7 @@ static int constraint_reject(struct attempt *attempt, const struct heddle_error 
 
 /* Halves the rows while a constraint stands against them, until one row is left: that one is rejected. The pieces wait on
  * a stack no deeper than the bits of a row number. */
-static int pieces_run(struct attempt *attempt, uint64_t *created_out, struct heddle_error *error)
+static int pieces_run(struct attempt *attempt, struct heddle_error *error)
 {
     struct {
         size_t low;
@@ -288,8 +341,6 @@ static int pieces_run(struct attempt *attempt, uint64_t *created_out, struct hed
         enum verdict verdict = VERDICT_WRITTEN;
         HEDDLE_TRY(attempt_run(attempt, &verdict, error));
         if (verdict == VERDICT_WRITTEN) {
-            *created_out += attempt->created;
-            attempt->created = 0;
             atomic_fetch_add(&attempt->sink->transactions, 1);
         } else if (rows_left(attempt) == 1) {
             const struct heddle_error why = *error;
@@ -306,36 +357,10 @@ static int pieces_run(struct attempt *attempt, uint64_t *created_out, struct hed
     return HEDDLE_OK;
 }
 
-/* read = created + matched + folded + rejected: a row that repeats an identity of this load is folded, another that met
- * what was there is matched. */
-static void rows_count(struct attempt *attempt, uint64_t created)
-{
-    const struct heddle_duckdb_staged *staged = attempt->staged;
-    struct heddle_target_counts *counts = &attempt->sink->states[attempt->index].counts;
-    uint64_t written = 0;
-    uint64_t firsts = 0;
-    for (size_t i = 0; i < staged->count; i++) {
-        const uint32_t row = staged->ready->rows[staged->first + i];
-        if (staged->gone[staged->winner[i]]) {
-            continue;
-        }
-        written++;
-        firsts += heddle_rows_is_repeat(staged->ready, row) ? 0 : 1;
-        counts->vectors += heddle_rows_has_vector(staged->ready, row) ? 1 : 0;
-    }
-    const uint64_t matched = firsts > created ? firsts - created : 0;
-    counts->created += created;
-    counts->matched += matched;
-    counts->folded += written - created - matched;
-}
-
 int heddle_duckdb_transact(struct heddle_duckdb_sink *sink, struct heddle_duckdb_staged *staged,
                            struct heddle_error *error)
 {
     struct heddle_error local = {0};
     struct attempt attempt = {.sink = sink, .staged = staged, .index = staged->ready->target_index};
-    uint64_t created = 0;
-    const int status = pieces_run(&attempt, &created, error != NULL ? error : &local);
-    rows_count(&attempt, created);
-    return status;
+    return pieces_run(&attempt, error != NULL ? error : &local);
 }

@@ -187,7 +187,8 @@ static int table_verify(struct heddle_duckdb_sink *sink, size_t table, struct fi
     for (size_t i = 0; i < sink->options.target_count; i++) {
         const struct heddle_duckdb_road *road = &sink->layout.roads[i];
         const struct heddle_target *target = &sink->options.targets[i];
-        need += road->table == table ? (int64_t)sink->states[i].counts.created : 0;
+        need +=
+            road->table == table ? (int64_t)(sink->states[i].counts.created - sink->states[i].recalled) : 0;
         if (target->kind == HEDDLE_TARGET_RELATIONSHIP && target->merge_ends &&
             (road->start_table == table || road->end_table == table)) {
             return HEDDLE_OK;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "sink/duckdb/internal.h"
+#include "sink/recall.h"
 
 enum {
     BATCH_ROWS_AUTO = 20000,
@@ -113,14 +114,18 @@ static int target_write(struct heddle_duckdb_sink *sink, struct heddle_rows *row
     const struct heddle_target *target = &sink->options.targets[index];
     struct heddle_duckdb_state *state = &sink->states[index];
     struct heddle_target_rows *ready = NULL;
+    struct heddle_recalled recalled;
     HEDDLE_TRY(heddle_duckdb_layout_learn(&sink->layout, index, target, rows->batch->schema, error));
     HEDDLE_TRY(heddle_duckdb_tables_ready(sink, index, error));
     state->counts.read += rows->batch->rows;
     HEDDLE_TRY(heddle_rows_convert(rows, target, index, &sink->options.rejects, &ready, error));
+    HEDDLE_TRY(heddle_recall_ask(&sink->options.ledger, ready, error));
     HEDDLE_TRY(heddle_fold_rows(sink->fold, ready, error));
+    HEDDLE_TRY(
+        heddle_recall_split(ready, &recalled, error)); /* no row is ever WRITTEN: a mark bears its sums */
     state->counts.rejected += ready->rejected;
     state->counts.folded += ready->folded;
-    atomic_fetch_add(&sink->rows_done, ready->rejected + ready->folded);
+    atomic_fetch_add(&sink->rows_done, ready->rejected + ready->folded + recalled.done_count);
     return parts_write(sink, ready, error);
 }
 

@@ -72,7 +72,7 @@ int heddle_ask_run(struct heddle_bolt_connection *connection, const struct heddl
         const struct heddle_bolt_failure *failure = heddle_bolt_failure_of(&reason);
         const bool again = failure->action == HEDDLE_ACTION_RETRY || failure->action == HEDDLE_ACTION_ASK;
         const uint64_t waited_ms = (heddle_clock_ns() - start) / NS_PER_MS;
-        if (!again || waited_ms > HEDDLE_ASK_PATIENCE_MS) {
+        if (!again || ask->once || waited_ms > HEDDLE_ASK_PATIENCE_MS) {
             if (error != NULL) {
                 *error = reason;
             }

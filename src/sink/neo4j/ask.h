@@ -36,6 +36,7 @@ struct heddle_ask {
     enum heddle_bolt_mode mode;
     const char *database; /* NULL or "" = the connection's */
     uint32_t timeout_ms;  /* 0 = the server's */
+    bool once;            /* not retried: the next occasion comes by itself */
 };
 
 /* Runs a statement in its own transaction. Statements given here are harmless when run twice (they read, or say MERGE

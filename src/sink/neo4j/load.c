@@ -22,10 +22,11 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
     load->locks_made = true;
     load->counts = heddle_calloc(targets + 1, sizeof *load->counts);
     load->ends_created = heddle_calloc(targets + 1, sizeof *load->ends_created);
+    load->recalled = heddle_calloc(targets + 1, sizeof *load->recalled);
     load->samples = heddle_calloc(targets + 1, sizeof *load->samples);
     load->threads = heddle_calloc(load->writer_max, sizeof *load->threads);
-    if (load->counts == NULL || load->ends_created == NULL || load->samples == NULL ||
-        load->threads == NULL) {
+    if (load->counts == NULL || load->ends_created == NULL || load->recalled == NULL ||
+        load->samples == NULL || load->threads == NULL) {
         return heddle_error_out_of_memory(error);
     }
     for (size_t i = 0; i < targets; i++) {
@@ -58,6 +59,7 @@ void heddle_load_end(struct heddle_load *load)
     }
     free(load->samples);
     free(load->ends_created);
+    free(load->recalled);
     free(load->counts);
     free(load->threads);
     heddle_scheduler_destroy(load->scheduler);

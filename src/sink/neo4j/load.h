@@ -26,6 +26,7 @@
 /* Parts a writer: enough that a free one is nearly always there, few enough that tiles fill. */
 enum { HEDDLE_LOAD_PARTS_A_WRITER = 4, HEDDLE_LOAD_WRITERS_MAX = 256 };
 
+struct heddle_heartbeat;
 struct heddle_parcel;
 
 /* The rows of one parcel for one target. */
@@ -59,6 +60,10 @@ struct heddle_load {
     size_t parts;
     size_t writer_max;
     char description[256];
+    uint32_t epoch; /* of the load, from prepare() on; 0 = transactions bear no marks */
+    struct heddle_heartbeat *heartbeat;
+    uint64_t micro_batch; /* changed by begin(), while no transaction is under way */
+    bool begun;
 
     /* Of the caller's thread alone. */
     struct heddle_bolt_connection *control;
@@ -84,10 +89,12 @@ struct heddle_load {
     bool failed;
     struct heddle_error failure; /* the first one */
     struct heddle_target_counts *counts;
+    uint64_t *recalled;    /* a target: of counts.created, what an earlier run did */
     int64_t *ends_created; /* a target: nodes that its relationships made (merge_ends) */
     struct heddle_sink_progress progress;
     struct heddle_samples **samples; /* a target */
     uint64_t next_token;
+    uint64_t token_counter; /* of the last token; marks.h */
     pthread_t *threads;
     size_t thread_count;
 };

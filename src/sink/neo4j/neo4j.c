@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "sink/backend.h"
+#include "sink/neo4j/epoch.h"
 #include "sink/neo4j/load.h"
+#include "sink/neo4j/marks.h"
+#include "sink/neo4j/resume.h"
 #include "sink/neo4j/schema.h"
 #include "sink/neo4j/search.h"
 #include "sink/neo4j/verify.h"
@@ -47,6 +50,10 @@ static void neo4j_close(void *self)
 {
     struct heddle_load *load = self;
     heddle_writers_join(load);
+    heddle_heartbeat_stop(load->heartbeat);
+    if (!load->failed) {
+        heddle_epoch_release(load);
+    }
     heddle_load_end(load);
     heddle_plans_destroy(load->plans, load->options->target_count);
     heddle_bolt_close(load->control);
@@ -99,8 +106,25 @@ static const char *neo4j_description(const void *self)
 static int neo4j_prepare(void *self, struct heddle_error *error)
 {
     struct heddle_load *load = self;
+    HEDDLE_TRY(heddle_epoch_take(load, error));
+    HEDDLE_TRY(heddle_heartbeat_start(load, &load->heartbeat, error));
     HEDDLE_TRY(heddle_schema_prepare(load, error));
     return heddle_load_add_streams(load, error);
+}
+
+static uint32_t neo4j_epoch(const void *self)
+{
+    return ((const struct heddle_load *)self)->epoch;
+}
+
+static int neo4j_begin(void *self, uint64_t micro_batch, struct heddle_error *error)
+{
+    return heddle_resume_begin(self, micro_batch, error);
+}
+
+static int neo4j_forget(void *self, uint64_t micro_batch, struct heddle_error *error)
+{
+    return heddle_marks_prune(self, micro_batch, error);
 }
 
 static int neo4j_write(void *self, struct heddle_batch *batch, const size_t *targets, size_t target_count,
@@ -169,6 +193,9 @@ const struct heddle_sink_backend heddle_sink_neo4j = {
     .open = neo4j_open,
     .description = neo4j_description,
     .prepare = neo4j_prepare,
+    .epoch = neo4j_epoch,
+    .begin = neo4j_begin,
+    .forget = neo4j_forget,
     .write = neo4j_write,
     .flush = neo4j_flush,
     .finish = neo4j_finish,

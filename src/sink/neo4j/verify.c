@@ -304,7 +304,7 @@ static int64_t created_under(const struct heddle_load *load, const struct heddle
                 same = same || strcmp(other->labels[j], target->labels[0]) == 0;
             }
         }
-        created += same ? (int64_t)load->counts[i].created : 0;
+        created += same ? (int64_t)(load->counts[i].created - load->recalled[i]) : 0;
     }
     return created;
 }

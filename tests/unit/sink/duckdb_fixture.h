@@ -33,7 +33,7 @@ struct fixture {
     char path[128];
     struct rejected rejects[REJECTS_MAX];
     size_t reject_count;
-    char events[EVENTS_MAX]; /* hooks: 's' sent, 'c' committed, 'f' failed, 'u' unknown */
+    char events[EVENTS_MAX]; /* the ledger's: 's' sent, 'c' settled, 'f' void */
     size_t event_count;
     void *sink;
 };
@@ -133,22 +133,24 @@ static inline int reject_note(void *context, const struct heddle_reject *reject,
     return HEDDLE_OK;
 }
 
-static inline int sent_note(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
+static inline int sent_note(void *context, uint64_t token, const struct heddle_ledger_rows *rows,
                             struct heddle_error *error)
 {
     struct fixture *fixture = context;
     (void)token;
     (void)error;
-    assert_true(rows->rows > 0 && fixture->event_count < EVENTS_MAX - 1);
+    assert_true(rows->count > 0 && fixture->event_count < EVENTS_MAX - 1);
     fixture->events[fixture->event_count++] = 's';
     return HEDDLE_OK;
 }
 
-static inline void outcome_note(void *context, uint64_t token, enum heddle_outcome outcome)
+static inline void outcome_note(void *context, uint64_t token, enum heddle_verdict verdict,
+                                const struct heddle_ledger_sums *sums)
 {
     struct fixture *fixture = context;
     (void)token;
-    fixture->events[fixture->event_count++] = "cfu"[outcome];
+    assert_true((sums != NULL) == (verdict == HEDDLE_VERDICT_SETTLED));
+    fixture->events[fixture->event_count++] = "cfw"[verdict];
 }
 
 static inline void fixture_make(struct fixture *fixture)
@@ -185,7 +187,7 @@ static inline struct heddle_sink_options fixture_options(struct fixture *fixture
         .seed = 7,
         .load = {.id = "ab12", .job = "removals", .model = "all-MiniLM-L6-v2", .precision = "fp32"},
         .rejects = {reject_note, fixture},
-        .hooks = {sent_note, outcome_note, fixture}};
+        .ledger = {.before_send = sent_note, .outcome = outcome_note, .context = fixture}};
 }
 
 /* Opens and prepares. */

@@ -203,7 +203,7 @@ static void stopping_ends_between_transactions(void **state)
     assert_string_equal(file_ask(&fixture, "SELECT count(*)::VARCHAR FROM \"RemovalEvent\""), "1");
 }
 
-static int send_refused(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
+static int send_refused(void *context, uint64_t token, const struct heddle_ledger_rows *rows,
                         struct heddle_error *error)
 {
     (void)context;
@@ -219,7 +219,7 @@ static void a_refusal_before_sending_stops_the_load_and_writes_nothing(void **st
     const struct removal rows[1] = {{1, "leak", "N1", NULL}};
     struct heddle_error error = {0};
     struct heddle_sink_options options = fixture_options(&fixture, targets, TARGETS);
-    options.hooks.before_send = send_refused;
+    options.ledger.before_send = send_refused;
     assert_int_equal(heddle_sink_duckdb.open(&options, &fixture.sink, NULL), HEDDLE_OK);
     assert_int_equal(heddle_sink_duckdb.prepare(fixture.sink, NULL), HEDDLE_OK);
     struct heddle_batch *batch = batch_of(rows, 1);

@@ -1,0 +1,173 @@
+/* epoch.c: taking a load: the node is read, the right to it judged here, and the epoch raised if it has not moved. */
+#include "sink/neo4j/epoch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "sink/lease.h"
+#include "sink/neo4j/ask.h"
+#include "sink/neo4j/marks.h"
+
+static const char *const constraints[] = {
+    "CREATE CONSTRAINT heddle_load_id IF NOT EXISTS FOR (l:HeddleLoad) REQUIRE l.id IS UNIQUE",
+    "CREATE CONSTRAINT heddle_tx_id IF NOT EXISTS FOR (t:HeddleTx) REQUIRE t.id IS UNIQUE",
+};
+
+static const char *const node_read =
+    "MATCH (l:HeddleLoad {id: $id}) RETURN l.epoch AS epoch, l.owner AS owner, l.host AS host, "
+    "timestamp() - l.heartbeat AS age, l.format AS format, l.seed AS seed, l.precision AS precision, "
+    "toString(l.started_at) AS started";
+
+/* A record of a version that had no epochs is a new load. The first SET takes the lock: only then does the epoch hold
+ * still. Run twice (the answer was lost), it finds its own name. */
+static const char *const node_take =
+    "MERGE (l:HeddleLoad {id: $id}) ON CREATE SET l.started_at = datetime() SET l.locked = timestamp() "
+    "WITH l WHERE coalesce(l.epoch, 0) = $seen OR l.owner = $owner "
+    "SET l.epoch = $seen + 1, l.owner = $owner, l.host = $host, l.heartbeat = timestamp(), "
+    "l.done = CASE WHEN $fresh = 1 THEN -1 ELSE coalesce(l.done, -1) END, "
+    "l.format = $format, l.seed = $seed, l.parts = $parts, l.precision = $precision, l.job = $job "
+    "REMOVE l.locked RETURN l.epoch AS epoch";
+
+static const char *const node_release =
+    "MATCH (l:HeddleLoad {id: $id}) WHERE l.epoch = $seen SET l.heartbeat = 0";
+
+/* Fields of node_read. */
+enum {
+    FIELD_EPOCH,
+    FIELD_OWNER,
+    FIELD_HOST,
+    FIELD_AGE,
+    FIELD_FORMAT,
+    FIELD_SEED,
+    FIELD_PRECISION,
+    FIELD_STARTED
+};
+
+/* What the database says of the load. */
+struct node {
+    bool there;
+    int64_t age_ms; /* of the last heartbeat; INT64_MAX = nobody has it */
+    struct heddle_lease lease;
+};
+
+static int ask(struct heddle_load *load, const char *text, const struct node *node,
+               struct heddle_arena *arena, struct heddle_bolt_result *result, struct heddle_error *error)
+{
+    const struct heddle_load_record *record = &load->options->load;
+    const struct heddle_ask_parameter parameters[] = {
+        {.name = "id", .text = record->id},
+        {.name = "owner", .text = record->owner},
+        {.name = "host", .text = record->host == NULL ? "" : record->host},
+        {.name = "job", .text = record->job == NULL ? "" : record->job},
+        {.name = "precision", .text = record->precision == NULL ? "" : record->precision},
+        {.name = "seen", .kind = HEDDLE_ASK_INTEGER, .integer = node->lease.epoch},
+        {.name = "seed", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)load->options->seed},
+        {.name = "parts", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)load->parts},
+        {.name = "format", .kind = HEDDLE_ASK_INTEGER, .integer = HEDDLE_LEASE_FORMAT},
+        {.name = "fresh", .kind = HEDDLE_ASK_INTEGER, .integer = record->fresh ? 1 : 0},
+    };
+    const struct heddle_ask whole = {
+        .text = text,
+        .parameters = parameters,
+        .parameter_count = sizeof parameters / sizeof parameters[0],
+        .mode = HEDDLE_BOLT_WRITE,
+        .database = load->ability.database,
+        .once = text == node_release,
+    };
+    return heddle_ask_run(load->control, &whole, arena, result, error);
+}
+
+static int read_node(struct heddle_load *load, struct node *node, struct heddle_arena *arena,
+                     struct heddle_error *error)
+{
+    struct heddle_bolt_result result;
+    *node = (struct node){.age_ms = INT64_MAX,
+                          .lease = {.owner = "", .host = "", .precision = "", .started = ""}};
+    HEDDLE_TRY(ask(load, node_read, node, arena, &result, error));
+    if (result.record_count == 0) {
+        return HEDDLE_OK;
+    }
+    node->there = true;
+    node->lease.epoch = heddle_ask_cell_integer(&result, 0, FIELD_EPOCH);
+    node->lease.owner = heddle_ask_cell_text(&result, 0, FIELD_OWNER);
+    node->lease.host = heddle_ask_cell_text(&result, 0, FIELD_HOST);
+    node->lease.format = heddle_ask_cell_integer(&result, 0, FIELD_FORMAT);
+    node->lease.seed = heddle_ask_cell_integer(&result, 0, FIELD_SEED);
+    node->lease.precision = heddle_ask_cell_text(&result, 0, FIELD_PRECISION);
+    node->lease.started = heddle_ask_cell_text(&result, 0, FIELD_STARTED);
+    if (heddle_ask_cell(&result, 0, FIELD_AGE)->type == HEDDLE_VALUE_INTEGER) {
+        node->age_ms = heddle_ask_cell_integer(&result, 0, FIELD_AGE);
+    }
+    return HEDDLE_OK;
+}
+
+/* Somebody else lives: on another machine, where no lock of ours reaches. */
+static int check_alive(const struct heddle_load_record *record, const struct node *node,
+                       struct heddle_error *error)
+{
+    const bool here = record->host != NULL && strcmp(record->host, node->lease.host) == 0;
+    if ((here && heddle_lease_knows(record, node->lease.owner)) || node->age_ms >= HEDDLE_EPOCH_LEASE_MS) {
+        return HEDDLE_OK;
+    }
+    return heddle_error_set(
+        error, HEDDLE_DATABASE,
+        "load %s is running on %s (it was heard of %" PRId64
+        " s ago): two runs of one load cannot be; if that one has died, try again in %d s",
+        record->id, node->lease.host, node->age_ms / 1000,
+        (int)((HEDDLE_EPOCH_LEASE_MS - node->age_ms) / 1000) + 1);
+}
+
+static int take(struct heddle_load *load, struct heddle_arena *arena, struct heddle_error *error)
+{
+    const struct heddle_load_record *record = &load->options->load;
+    struct heddle_bolt_result result;
+    struct node node;
+    uint32_t next = 0;
+    for (size_t i = 0; i < sizeof constraints / sizeof constraints[0]; i++) {
+        const struct node none = {0};
+        HEDDLE_TRY(ask(load, constraints[i], &none, arena, &result, error));
+    }
+    HEDDLE_TRY(read_node(load, &node, arena, error));
+    if (strcmp(node.lease.owner, record->owner) != 0) {
+        HEDDLE_TRY(node.there ? check_alive(record, &node, error) : HEDDLE_OK);
+        HEDDLE_TRY(heddle_lease_check(load->options, &node.lease, "this database", error));
+    }
+    HEDDLE_TRY(heddle_lease_next(record, node.lease.epoch, &next, error));
+    HEDDLE_TRY(ask(load, node_take, &node, arena, &result, error));
+    const int64_t epoch = heddle_ask_cell_integer(&result, 0, 0);
+    if (epoch != next) {
+        return heddle_error_set(
+            error, HEDDLE_DATABASE,
+            "another run has taken load %s at this very moment: two runs of one load cannot be", record->id);
+    }
+    load->epoch = next;
+    return record->fresh
+               ? heddle_marks_delete_all(load->control, load->ability.database, record->id, arena, error)
+               : HEDDLE_OK;
+}
+
+int heddle_epoch_take(struct heddle_load *load, struct heddle_error *error)
+{
+    struct heddle_arena *arena = NULL;
+    if (load->options->load.owner == NULL) {
+        return HEDDLE_OK;
+    }
+    HEDDLE_TRY(heddle_arena_create(0, &arena, error));
+    const int status = take(load, arena, error);
+    heddle_arena_destroy(arena);
+    return status;
+}
+
+void heddle_epoch_release(struct heddle_load *load)
+{
+    struct heddle_arena *arena = NULL;
+    struct heddle_bolt_result result;
+    const struct node node = {.lease = {.epoch = load->epoch}};
+    if (load->epoch == 0 || !heddle_bolt_is_open(load->control) ||
+        heddle_arena_create(0, &arena, NULL) != HEDDLE_OK) {
+        return;
+    }
+    (void)!ask(load, node_release, &node, arena, &result, NULL);
+    heddle_arena_destroy(arena);
+}
