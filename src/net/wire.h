@@ -60,6 +60,11 @@ HEDDLE_MUST_CHECK int heddle_wire_connect(const struct heddle_uri *uri,
                                           const struct heddle_wire_options *options,
                                           struct heddle_wire **wire_out, struct heddle_error *error);
 
+/* Adds the literal addresses of a host to the list, in the resolver's order, each once. Errors: HEDDLE_NETWORK (no such
+ * host), HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_wire_resolve(const char *host, const struct heddle_wire_options *options,
+                                          struct heddle_addresses *addresses, struct heddle_error *error);
+
 /* A wire over a connected stream socket that it takes over, put into non-blocking mode. `name` appears in messages.
  * Errors: HEDDLE_OUT_OF_MEMORY, HEDDLE_NETWORK (then the socket is still the caller's). */
 HEDDLE_MUST_CHECK int heddle_wire_from_socket(int socket, const char *name, struct heddle_wire **wire_out,
