@@ -104,7 +104,7 @@ static void play(struct bolt_script *script, struct wire_memory *wire)
 
 static void hear_message(struct bolt_script *script, struct wire_memory *wire)
 {
-    const struct heddle_buffer *message = &script->framing.message;
+    const struct heddle_buffer *message = &script->framings[wire - script->wires].message;
     const unsigned tag = message->bytes[1];
     const char *text = NULL;
     const char *line = *script->next;
@@ -115,7 +115,11 @@ static void hear_message(struct bolt_script *script, struct wire_memory *wire)
         complain(script, "after the script's end", "nothing", tag);
     } else if (strncmp(line, "C: ", 3) != 0 || line_tag(line, &text) != tag) {
         complain(script, "out of order", line, tag);
-    } else if (text[0] != '\0' && memmem(message->bytes, message->length, text, strlen(text)) == NULL) {
+    } else if (text[0] == '!' &&
+               memmem(message->bytes, message->length, text + 1, strlen(text) - 1) != NULL) {
+        complain(script, "text should be missing", line, tag);
+    } else if (text[0] != '\0' && text[0] != '!' &&
+               memmem(message->bytes, message->length, text, strlen(text)) == NULL) {
         complain(script, "text is missing", line, tag);
     } else {
         script->next++;
@@ -123,24 +127,26 @@ static void hear_message(struct bolt_script *script, struct wire_memory *wire)
     }
 }
 
-static void heard(struct wire_memory *wire, void *context)
+static void hear(struct wire_memory *wire, void *context)
 {
     struct bolt_script *script = context;
     const size_t offer = HEDDLE_HANDSHAKE_OFFER_SIZE;
-    if (script->heard < offer && wire->to_peer.length >= offer) {
-        script->heard = offer + script->reply_length;
+    const ptrdiff_t place = wire - script->wires;
+    size_t *heard = &script->heard[place];
+    if (*heard < offer && wire->to_peer.length >= offer) {
+        *heard = offer + script->reply_length;
         heddle_buffer_append(&wire->to_client, script->handshake, script->handshake_length);
     }
-    while (script->heard >= offer && script->heard < wire->to_peer.length && !wire->hung_up) {
+    while (*heard >= offer && *heard < wire->to_peer.length && !wire->hung_up) {
         size_t used = 0;
         bool complete = false;
         /* The script's own memory may be what a test makes fail: then this server is the one that dies. */
-        if (heddle_framing_feed(&script->framing, wire->to_peer.bytes + script->heard,
-                                wire->to_peer.length - script->heard, &used, &complete, NULL) != HEDDLE_OK) {
+        if (heddle_framing_feed(&script->framings[place], wire->to_peer.bytes + *heard,
+                                wire->to_peer.length - *heard, &used, &complete, NULL) != HEDDLE_OK) {
             wire->hung_up = true;
             return;
         }
-        script->heard += used;
+        *heard += used;
         if (complete) {
             hear_message(script, wire);
         }
@@ -152,11 +158,10 @@ static struct wire_memory *next_wire(struct bolt_script *script)
 {
     assert_in_range(script->dials, 0, BOLT_SCRIPT_DIALS_MAX - 1);
     struct wire_memory *wire = &script->wires[script->dials++];
-    wire_memory_init(wire, heard, script);
+    wire_memory_init(wire, hear, script);
     wire->piece = script->piece;
     wire->fail_at = script->fail_at;
-    script->heard = 0;
-    heddle_framing_reset(&script->framing);
+    script->framings[wire - script->wires].limit = MESSAGE_LIMIT;
     return wire;
 }
 
@@ -181,7 +186,6 @@ static int dial(void *context, const struct heddle_uri *uri, struct heddle_wire 
 void bolt_script_init(struct bolt_script *script, uint8_t major, uint8_t minor, const char *const *lines)
 {
     *script = (struct bolt_script){.lines = lines, .next = lines, .fail_at = -1};
-    script->framing.limit = MESSAGE_LIMIT;
     if (major > 5 || (major == 5 && minor >= 7)) {
         const uint8_t manifest[] = {0, 0, 1, 0xFF, 2, 0, 0, minor, major, 0, 4, 4, 4, 0};
         memcpy(script->handshake, manifest, sizeof manifest);
@@ -222,7 +226,7 @@ static void serve_connection(struct bolt_script *script, int socket)
     ssize_t received = 0;
     while (!wire->hung_up && (received = recv(socket, bytes, sizeof bytes, 0)) > 0) {
         heddle_buffer_append(&wire->to_peer, bytes, (size_t)received);
-        heard(wire, script);
+        hear(wire, script);
         while (wire->client_has_read < wire->to_client.length) {
             const ssize_t sent = send(socket, wire->to_client.bytes + wire->client_has_read,
                                       wire->to_client.length - wire->client_has_read, MSG_NOSIGNAL);
@@ -273,6 +277,6 @@ void bolt_script_free(struct bolt_script *script)
 {
     for (int i = 0; i < script->dials; i++) {
         wire_memory_free(&script->wires[i]);
+        heddle_framing_free(&script->framings[i]);
     }
-    heddle_framing_free(&script->framing);
 }

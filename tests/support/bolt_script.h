@@ -4,12 +4,13 @@
  *       "C: HELLO", "C: LOGON", "S: SUCCESS {\"server\": \"Neo4j/5.26.0\"}", "S: SUCCESS {}",
  *       "C: RUN RETURN 1", "C: PULL", "S: SUCCESS {\"fields\": [\"1\"]}", "S: RECORD [1]", "S: SUCCESS {}", NULL};
  *
- * C: the client must send this message now; a text behind its name must occur in it. S: what is answered; a JSON value
+ * C: the client must send this message now; a text behind its name must occur in it, one behind '!' must not. S: what is answered; a JSON value
  * follows. "S: NOOP" sends a keep-alive, "S: CLOSE" hangs up, "S: RAW 00ff…" sends these bytes as they are.
  * Lines are played in order: answers leave when the C: lines above them have been heard. So a script also proves what
  * is pipelined: a client that waits too early is stuck, and the wire says so.
  *
- * A connection that is dialled again goes on in the script where the last one stopped, after a new handshake.
+ * A connection that is dialled again goes on in the script where the last one stopped, after a new handshake. Several may
+ * be open at once: the script says what comes when, on whichever of them.
  */
 #ifndef HEDDLE_TESTS_SUPPORT_BOLT_SCRIPT_H
 #define HEDDLE_TESTS_SUPPORT_BOLT_SCRIPT_H
@@ -35,9 +36,9 @@ struct bolt_script {
     int dials;         /* wires used so far */
     int dials_refused; /* the next that many dials fail */
     char dialled[BOLT_SCRIPT_DIALS_MAX][HEDDLE_URI_ADDRESS_MAX];
-    struct heddle_framing framing; /* of what the client sends */
-    size_t heard;                  /* bytes of the current wire's to_peer already looked at */
-    pthread_t server;              /* of listen() */
+    struct heddle_framing framings[BOLT_SCRIPT_DIALS_MAX]; /* of what the client sends */
+    size_t heard[BOLT_SCRIPT_DIALS_MAX];                   /* bytes of a wire's to_peer already looked at */
+    pthread_t server;                                      /* of listen() */
     int listener;
     int connections;
     char complaint[256]; /* "" as long as the client keeps to the script */
