@@ -299,8 +299,8 @@ struct heddle_transaction_options {
     size_t metadata_count;
 };
 
-/* One statement in a transaction of its own (auto-commit). Sent once, never repeated. The only way for
- * CALL {} IN TRANSACTIONS. */
+/* One statement in a transaction of its own (auto-commit). Sent once; again, once, only where the server refused it and
+ * says itself that this had no effect. The only way for CALL {} IN TRANSACTIONS. */
 HEDDLE_API HEDDLE_MUST_CHECK int heddle_session_run(struct heddle_session *session,
                                                     const struct heddle_query *query,
                                                     const struct heddle_transaction_options *options,
@@ -393,6 +393,11 @@ HEDDLE_API HEDDLE_MUST_CHECK int heddle_cursor_peek(struct heddle_cursor *cursor
 HEDDLE_API HEDDLE_MUST_CHECK int heddle_cursor_single(struct heddle_cursor *cursor,
                                                       struct heddle_record *record_out,
                                                       struct heddle_error *error);
+
+/* The one record that there may be: HEDDLE_END for none. *more_out: there were more, which are discarded. */
+HEDDLE_API HEDDLE_MUST_CHECK int heddle_cursor_single_optional(struct heddle_cursor *cursor,
+                                                               struct heddle_record *record_out,
+                                                               bool *more_out, struct heddle_error *error);
 
 /* All records that are left, at once, whatever the fetch size. They live as long as the cursor. */
 HEDDLE_API HEDDLE_MUST_CHECK int heddle_cursor_list(struct heddle_cursor *cursor,

@@ -105,7 +105,7 @@ static void handle(struct backend *backend, json_t *request)
     } else if (!driver_request(backend, name, data, &scratch) &&
                !session_request(backend, name, data, &scratch) &&
                !result_request(backend, name, data, &scratch) &&
-               !manager_request(backend, name, data, &scratch)) {
+               !manager_request(backend, name, data, &scratch) && !time_request(backend, name, data)) {
         char message[120];
         snprintf(message, sizeof message, "this backend knows no request %.60s", name);
         backend_respond_broken(backend, message);

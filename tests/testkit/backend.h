@@ -127,6 +127,7 @@ bool driver_request(struct backend *backend, const char *name, json_t *data, str
 bool session_request(struct backend *backend, const char *name, json_t *data, struct scratch *scratch);
 bool result_request(struct backend *backend, const char *name, json_t *data, struct scratch *scratch);
 bool manager_request(struct backend *backend, const char *name, json_t *data, struct scratch *scratch);
+bool time_request(struct backend *backend, const char *name, const json_t *data);
 
 /* Closes the sessions of a driver that is about to go: the public API wants it so. */
 void sessions_close(struct backend *backend, const struct driver *driver);

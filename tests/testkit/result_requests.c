@@ -179,6 +179,26 @@ static void result_record(struct backend *backend, const struct result *result, 
     }
 }
 
+static void result_single_optional(struct backend *backend, const struct result *result)
+{
+    struct heddle_error error = {0};
+    struct heddle_record record;
+    bool more = false;
+    const int status = heddle_cursor_single_optional(result->cursor, &record, &more, &error);
+    if (status != HEDDLE_OK && status != HEDDLE_END) {
+        cursor_error(backend, result, &error);
+        return;
+    }
+    json_t *warnings = json_array();
+    if (more) {
+        json_array_append_new(warnings, json_string("multiple records where at most one was expected"));
+    }
+    backend_respond(backend, "RecordOptional",
+                    json_pack("{s:o, s:o}", "record",
+                              status == HEDDLE_OK ? record_to_json(&record) : json_null(), "warnings",
+                              warnings));
+}
+
 static void result_list(struct backend *backend, const struct result *result)
 {
     struct heddle_error error = {0};
@@ -250,6 +270,8 @@ bool result_request(struct backend *backend, const char *name, json_t *data, str
         result_record(backend, result, heddle_cursor_peek);
     } else if (strcmp(name, "ResultSingle") == 0) {
         result_record(backend, result, heddle_cursor_single);
+    } else if (strcmp(name, "ResultSingleOptional") == 0) {
+        result_single_optional(backend, result);
     } else if (strcmp(name, "ResultList") == 0) {
         result_list(backend, result);
     } else if (strcmp(name, "ResultConsume") == 0) {

@@ -64,6 +64,7 @@ int heddle_driver_acquire_at(struct heddle_driver *driver, const char *address,
         struct heddle_login *copy = NULL;
         bool replaced = false;
         struct heddle_pool_wish wish = {.address = address,
+                                        .host = need->host,
                                         .session_auth = need->session_auth != NULL,
                                         .force_relogin = need->force_relogin,
                                         .deadline_ns = deadline_ns,
@@ -109,14 +110,41 @@ static int acquire_routed(struct heddle_driver *driver, const struct heddle_need
     return nobody(need, database, error);
 }
 
+/* By the routes of the database that is probably meant. *channel_out stays NULL where those are not known, or lead to
+ * nobody who would put a wrong guess right. */
+static int acquire_guessed(struct heddle_driver *driver, const struct heddle_need *need,
+                           struct heddle_channel **channel_out, struct heddle_error *error)
+{
+    struct heddle_channel *channel = NULL;
+    if (need->database != NULL || need->guess == NULL ||
+        !heddle_driver_has_routes(driver, need->guess, need->read)) {
+        return HEDDLE_OK;
+    }
+    const int status = acquire_routed(driver, need, need->guess, &channel, error);
+    if (status == HEDDLE_NETWORK || status == HEDDLE_PROTOCOL) {
+        return HEDDLE_OK; /* routes that are asked for now may know better */
+    }
+    if (status == HEDDLE_OK && !channel->server_side_routing) {
+        heddle_pool_release(&driver->pool, channel);
+        channel = NULL;
+    }
+    *channel_out = channel;
+    return status;
+}
+
 int heddle_driver_acquire(struct heddle_driver *driver, const struct heddle_need *need,
                           struct heddle_channel **channel_out, char **database_out,
                           struct heddle_error *error)
 {
     char *home = NULL;
+    *channel_out = NULL;
     if (!driver->uri.routing) {
         return heddle_driver_acquire_at(driver, driver->address, need, heddle_driver_deadline(driver),
                                         channel_out, error);
+    }
+    HEDDLE_TRY(acquire_guessed(driver, need, channel_out, error));
+    if (*channel_out != NULL) {
+        return HEDDLE_OK;
     }
     HEDDLE_TRY(heddle_driver_route(driver, need, false, &home, error));
     const char *database = need->database != NULL ? need->database : home;

@@ -109,6 +109,7 @@ static int failure_in(struct heddle_channel *channel, struct heddle_unpack *unpa
     if (refusal != NULL) {
         heddle_refusal_destroy(channel->refusal);
         channel->refusal = refusal;
+        refusal->of_run = front.request == HEDDLE_CHANNEL_RUN;
     }
     channel->needs_reset = true;
     if (front.request <= HEDDLE_CHANNEL_LOGOFF) {

@@ -86,6 +86,7 @@ struct heddle_channel {
 
 struct heddle_channel_options {
     const struct heddle_uri *uri;                 /* whom to dial */
+    const char *address;                          /* its name in pool and messages; NULL = the URI's */
     const struct heddle_message_routing *routing; /* of HELLO; NULL = a direct connection */
     const char *user_agent;
     struct heddle_message_filter filter;

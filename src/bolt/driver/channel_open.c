@@ -189,6 +189,9 @@ int heddle_channel_open(const struct heddle_channel_options *options, struct hed
         return heddle_error_out_of_memory(error);
     }
     heddle_uri_address(options->uri, channel->address);
+    if (options->address != NULL) {
+        snprintf(channel->address, sizeof channel->address, "%s", options->address);
+    }
     heddle_pack_init(&channel->pack, &channel->outbox, (struct heddle_pack_dialect){0});
     const int status = channel_connect(channel, options, error);
     if (status != HEDDLE_OK) {

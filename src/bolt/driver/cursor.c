@@ -51,6 +51,9 @@ static int run_answered(struct heddle_cursor *cursor, const struct heddle_value 
         if (cursor->database == NULL) {
             return heddle_error_out_of_memory(error);
         }
+        if (!cursor->in_transaction && session != NULL) {
+            HEDDLE_TRY(heddle_session_settle_home(session, database, error));
+        }
     }
     if (cursor->in_transaction && session != NULL) {
         session->transaction.last_qid = cursor->qid;
@@ -397,25 +400,31 @@ int heddle_cursor_next(struct heddle_cursor *cursor, struct heddle_record *recor
     return HEDDLE_OK;
 }
 
+int heddle_cursor_single_optional(struct heddle_cursor *cursor, struct heddle_record *record_out,
+                                  bool *more_out, struct heddle_error *error)
+{
+    struct heddle_record second;
+    *more_out = false;
+    HEDDLE_TRY(heddle_cursor_next(cursor, record_out, error));
+    const int status = heddle_cursor_peek(cursor, &second, error);
+    if (status != HEDDLE_OK) {
+        return status == HEDDLE_END ? HEDDLE_OK : status;
+    }
+    *more_out = true;
+    cursor->peeked = false;
+    cursor->inbox_records = 0;
+    return heddle_cursor_drain(cursor, true, error);
+}
+
 int heddle_cursor_single(struct heddle_cursor *cursor, struct heddle_record *record_out,
                          struct heddle_error *error)
 {
-    struct heddle_record second;
-    int status = heddle_cursor_next(cursor, record_out, error);
-    if (status == HEDDLE_END) {
-        return heddle_error_set(error, HEDDLE_INVALID, "the result has no record where one was expected");
-    }
-    if (status != HEDDLE_OK) {
-        return status;
-    }
-    status = heddle_cursor_peek(cursor, &second, error);
-    if (status == HEDDLE_END) {
-        return HEDDLE_OK;
-    }
-    if (status == HEDDLE_OK) {
-        HEDDLE_TRY(heddle_cursor_consume(cursor, NULL, error));
-        return heddle_error_set(error, HEDDLE_INVALID,
-                                "the result has more than the one record that was expected");
+    bool more = false;
+    const int status = heddle_cursor_single_optional(cursor, record_out, &more, error);
+    if (status == HEDDLE_END || (status == HEDDLE_OK && more)) {
+        return heddle_error_set(error, HEDDLE_INVALID, "the result has %s",
+                                more ? "more than the one record that was expected"
+                                     : "no record where one was expected");
     }
     return status;
 }

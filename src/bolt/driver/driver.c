@@ -129,16 +129,24 @@ static int certificate_renew(struct heddle_driver *driver, struct heddle_error *
     return HEDDLE_OK;
 }
 
-static int open_channel(void *context, const char *address, const struct heddle_auth *auth,
-                        uint64_t deadline_ns, struct heddle_channel **channel_out, struct heddle_error *error)
+/* A host of which only one address is meant. */
+static void lookup_literal(void *context, const char *host, struct heddle_addresses *addresses)
+{
+    (void)host;
+    heddle_addresses_add(addresses, context);
+}
+
+static int open_channel(void *context, const struct heddle_pool_wish *wish,
+                        struct heddle_channel **channel_out, struct heddle_error *error)
 {
     struct heddle_driver *driver = context;
     const struct heddle_driver_options *options = &driver->options;
     struct heddle_uri uri = driver->uri;
-    HEDDLE_TRY(heddle_uri_parse_address(address, &uri, error));
+    HEDDLE_TRY(heddle_uri_parse_address(wish->address, &uri, error));
     const struct heddle_notification_filter *filter = &options->notifications;
     struct heddle_channel_options channel = {
         .uri = &uri,
+        .address = wish->address,
         .routing = driver->uri.routing ? &driver->routing : NULL,
         .user_agent = options->user_agent,
         .filter = {.minimum_severity = filter->minimum_severity,
@@ -153,8 +161,14 @@ static int open_channel(void *context, const char *address, const struct heddle_
         .dial = driver->dial,
         .dial_context = driver->dial_context,
         .read_timeout_ms = (int)(options->read_timeout_ms & INT32_MAX),
-        .deadline_ns = deadline_ns,
-        .auth = auth};
+        .deadline_ns = wish->deadline_ns,
+        .auth = wish->auth};
+    struct heddle_uri literal = uri;
+    if (wish->host != NULL) {
+        channel.wire.lookup = lookup_literal;
+        channel.wire.lookup_context = literal.host;
+        snprintf(uri.host, sizeof uri.host, "%s", wish->host);
+    }
     pthread_mutex_lock(&driver->certificate_lock);
     int status = certificate_renew(driver, error);
     channel.wire.certificate_file = driver->certificate.certificate_file;
@@ -203,6 +217,7 @@ int heddle_driver_open(const struct heddle_driver_options *options, struct heddl
     pthread_mutex_init(&driver->certificate_lock, NULL);
     pthread_mutex_init(&driver->refresh_lock, NULL);
     pthread_mutex_init(&driver->table_lock, NULL);
+    pthread_mutex_init(&driver->homes.lock, NULL);
     int status = heddle_pool_init(&driver->pool, error);
     if (status != HEDDLE_OK) {
         free(driver);
@@ -229,6 +244,7 @@ void heddle_driver_close(struct heddle_driver *driver)
         heddle_routing_table_free(table);
         free(table);
     }
+    heddle_homes_free(&driver->homes);
     heddle_bookmark_manager_destroy(driver->bookmarks);
     heddle_login_destroy(driver->login);
     heddle_arena_destroy(driver->certificate_arena);
@@ -237,6 +253,7 @@ void heddle_driver_close(struct heddle_driver *driver)
     pthread_mutex_destroy(&driver->certificate_lock);
     pthread_mutex_destroy(&driver->refresh_lock);
     pthread_mutex_destroy(&driver->table_lock);
+    pthread_mutex_destroy(&driver->homes.lock);
     free(driver);
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "bolt/driver/bookmarks.h"
+#include "bolt/driver/home.h"
 #include "bolt/driver/pool.h"
 #include "bolt/driver/routing_table.h"
 #include "net/uri.h"
@@ -28,6 +29,7 @@ struct heddle_driver {
     pthread_mutex_t refresh_lock; /* one fetch of routes at a time */
     pthread_mutex_t table_lock;   /* of `tables`; never held over I/O */
     struct heddle_routing_table *tables;
+    struct heddle_homes homes;
     heddle_bolt_dial *dial; /* NULL = the real one; tests put theirs here */
     void *dial_context;
     char server_address[HEDDLE_URI_ADDRESS_MAX]; /* of heddle_driver_verify() */
@@ -38,6 +40,7 @@ struct heddle_driver {
 struct heddle_need {
     bool read;
     const char *database; /* NULL = the home database */
+    const char *guess;    /* where that probably is; NULL = no idea */
     const char *impersonated_user;
     const struct heddle_auth *session_auth; /* NULL = the driver's login */
     const char *const *bookmarks;
@@ -45,10 +48,12 @@ struct heddle_need {
     const struct heddle_session
         *session; /* its bookmarks are collected where routes must be fetched; NULL = those above */
     bool force_relogin;
+    const char *host; /* see struct heddle_pool_wish */
 };
 
-/* A channel for the need; direct, or by the routing table. *database_out (the caller's to free) names the home database
- * where it was looked up, else NULL; database_out may be NULL. (acquire.c) */
+/* A channel for the need; direct, or by the routing table: of the guess where its server puts a wrong one right.
+ * *database_out (the caller's to free) names the home database where it was looked up, else NULL; database_out may be NULL.
+ * (acquire.c) */
 HEDDLE_MUST_CHECK int heddle_driver_acquire(struct heddle_driver *driver, const struct heddle_need *need,
                                             struct heddle_channel **channel_out, char **database_out,
                                             struct heddle_error *error);
@@ -72,6 +77,9 @@ void heddle_driver_forget_writer(struct heddle_driver *driver, const char *datab
  * *database_out: the name of the home database where the need names none (the caller's to free), else NULL. (router.c) */
 HEDDLE_MUST_CHECK int heddle_driver_route(struct heddle_driver *driver, const struct heddle_need *need,
                                           bool force, char **database_out, struct heddle_error *error);
+
+/* True where there is a table for `database` that is good for such a transaction still. (router.c) */
+bool heddle_driver_has_routes(struct heddle_driver *driver, const char *database, bool read);
 
 /* The address of the least busy server for the need in `database`'s table, written to `address_out`; false if there is
  * none. (router.c) */
@@ -108,7 +116,8 @@ struct heddle_session {
     struct heddle_arena *arena; /* of the options' texts */
     struct heddle_session_options options;
     struct heddle_login *login; /* options.auth; NULL = the driver's */
-    char *home;                 /* looked up; NULL = not yet */
+    char *home;                 /* told by a server; NULL = not yet */
+    char *guess;                /* whose routes the channel was chosen by, while ->home is not known */
     struct heddle_bookmarks bookmarks;
     struct heddle_channel *channel; /* of the transaction or the open auto-commit cursor */
     struct heddle_cursor *cursors;  /* that still hang on the channel */
@@ -192,6 +201,10 @@ HEDDLE_MUST_CHECK int heddle_session_bookmark(struct heddle_session *session,
 HEDDLE_MUST_CHECK int heddle_session_connect(struct heddle_session *session, bool read,
                                              struct heddle_bookmarks *before, struct heddle_error *error);
 const char *heddle_session_database(const struct heddle_session *session);
+
+/* A server has named the database of a session that named none: from now on it is the session's. (session.c) */
+HEDDLE_MUST_CHECK int heddle_session_settle_home(struct heddle_session *session, const char *database,
+                                                 struct heddle_error *error);
 
 /* Adds the session's own bookmarks and its manager's. (session.c) */
 HEDDLE_MUST_CHECK int heddle_session_collect(const struct heddle_session *session,

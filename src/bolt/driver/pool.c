@@ -180,8 +180,7 @@ static int open_new(struct heddle_pool *pool, const struct heddle_pool_wish *wis
                     struct heddle_channel **channel_out, struct heddle_error *error)
 {
     struct heddle_channel *channel = NULL;
-    const int status =
-        pool->open(pool->context, wish->address, wish->auth, wish->deadline_ns, &channel, error);
+    const int status = pool->open(pool->context, wish, &channel, error);
     pthread_mutex_lock(&pool->lock);
     struct heddle_pool_bucket *bucket = bucket_find(pool, wish->address);
     if (bucket != NULL) { /* always */
@@ -345,6 +344,22 @@ void heddle_pool_prune(struct heddle_pool *pool, bool (*keep)(void *context, con
     }
     pthread_mutex_unlock(&pool->lock);
     close_all(gone);
+}
+
+bool heddle_pool_routes_itself(struct heddle_pool *pool)
+{
+    bool any = false;
+    bool all = true;
+    pthread_mutex_lock(&pool->lock);
+    for (const struct heddle_pool_bucket *bucket = pool->buckets; bucket != NULL; bucket = bucket->next) {
+        for (const struct heddle_channel *channel = bucket->channels; channel != NULL;
+             channel = channel->next) {
+            any = true;
+            all = all && channel->server_side_routing;
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return any && all;
 }
 
 void heddle_pool_count(struct heddle_pool *pool, const char *address, size_t *in_use_out, size_t *idle_out)

@@ -9,10 +9,11 @@
 
 #include "bolt/driver/channel.h"
 
-/* Opens a channel to an address: the driver's, which knows all options. */
-typedef int heddle_pool_open(void *context, const char *address, const struct heddle_auth *auth,
-                             uint64_t deadline_ns, struct heddle_channel **channel_out,
-                             struct heddle_error *error);
+struct heddle_pool_wish;
+
+/* Opens a channel: the driver's, which knows all options. */
+typedef int heddle_pool_open(void *context, const struct heddle_pool_wish *wish,
+                             struct heddle_channel **channel_out, struct heddle_error *error);
 
 struct heddle_pool_bucket {
     char address[HEDDLE_URI_ADDRESS_MAX];
@@ -38,6 +39,7 @@ void heddle_pool_free(struct heddle_pool *pool); /* closes all channels */
 /* What is asked of a channel. */
 struct heddle_pool_wish {
     const char *address;
+    const char *host; /* whose certificate is expected at this literal address; NULL = the address's own */
     const struct heddle_auth *auth;
     bool session_auth;  /* `auth` is a session's own: the server must know re-authentication */
     bool force_relogin; /* LOGOFF + LOGON even where the login is the same */
@@ -63,6 +65,9 @@ void heddle_pool_drop(struct heddle_pool *pool, const char *address);
 /* The server has forgotten the logins of all channels of an address: each logs in again before it does anything new, or is
  * replaced where its version cannot. */
 void heddle_pool_expire(struct heddle_pool *pool, const char *address);
+
+/* True where there are channels, and all their servers route by themselves. */
+bool heddle_pool_routes_itself(struct heddle_pool *pool);
 
 void heddle_pool_count(struct heddle_pool *pool, const char *address, size_t *in_use_out, size_t *idle_out);
 

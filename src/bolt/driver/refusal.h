@@ -13,6 +13,7 @@
 struct heddle_refusal {
     struct heddle_arena *arena;
     struct heddle_failure failure;
+    bool of_run; /* it was RUN that the server refused */
 };
 
 /* Reads the one map of a FAILURE, in the shape before or since Bolt 5.7. `error` gets code, message and action by the

@@ -1,8 +1,10 @@
 /* router.c: keeping the routing tables of a driver up to date.
  *
  * Whom to ask: the routers that the old table knows, then the first addresses (the URI's, or the resolver's); the other
- * way round where the old table had no writer, because its routers may be cut off from the majority.
+ * way round where the old table had no writer, because its routers may be cut off from the majority. Where all that fails
+ * and a first address is a name for several servers, those in turn.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,7 +140,8 @@ struct asking {
 };
 
 /* Asks these routers in order. HEDDLE_OK with ->found, or without where all of them failed; else a final failure. */
-static int ask_each(struct asking *asking, const struct heddle_addresses *routers)
+static int ask_each(struct asking *asking, const struct heddle_need *need,
+                    const struct heddle_addresses *routers)
 {
     for (size_t i = 0; i < routers->count && !asking->found; i++) {
         const char *address = routers->items[i];
@@ -148,7 +151,7 @@ static int ask_each(struct asking *asking, const struct heddle_addresses *router
         heddle_addresses_add(&asking->asked, address);
         HEDDLE_TRY(heddle_addresses_check(&asking->asked, asking->error));
         const int status =
-            heddle_driver_route_fetch(asking->driver, address, asking->need, asking->table, asking->error);
+            heddle_driver_route_fetch(asking->driver, address, need, asking->table, asking->error);
         if (status == HEDDLE_OK) {
             asking->found = true;
         } else if (is_final(asking->error)) {
@@ -200,6 +203,49 @@ static int known_routers(struct heddle_driver *driver, const char *database, str
     return heddle_addresses_check(list, error);
 }
 
+/* "host:port" for each literal address of a router's host. */
+static int literals_of(struct heddle_driver *driver, const struct heddle_uri *router,
+                       struct heddle_addresses *list, struct heddle_error *error)
+{
+    const struct heddle_wire_options options = {.lookup = driver->options.lookup,
+                                                .lookup_context = driver->options.lookup_context};
+    struct heddle_addresses found = {0};
+    int status = heddle_wire_resolve(router->host, &options, &found, error);
+    for (size_t i = 0; i < found.count && status == HEDDLE_OK; i++) {
+        char text[HEDDLE_URI_ADDRESS_MAX];
+        struct heddle_uri literal = *router;
+        snprintf(literal.host, sizeof literal.host, "%s", found.items[i]);
+        heddle_addresses_add(list, heddle_uri_address(&literal, text));
+    }
+    heddle_addresses_free(&found);
+    return status == HEDDLE_OK ? heddle_addresses_check(list, error) : status;
+}
+
+/* The first addresses could not help by name, that is at the first of their hosts' addresses that took a connection. Behind
+ * one name there may be many servers: asks them all. */
+static int ask_literals(struct asking *asking, const struct heddle_addresses *first)
+{
+    int status = HEDDLE_OK;
+    for (size_t i = 0; i < first->count && status == HEDDLE_OK && !asking->found; i++) {
+        struct heddle_error unresolved = {0}; /* told already, by whoever tried to connect */
+        struct heddle_addresses literals = {0};
+        struct heddle_uri router = asking->driver->uri;
+        struct heddle_need need = *asking->need;
+        HEDDLE_TRY(heddle_uri_parse_address(first->items[i], &router, asking->error));
+        need.host = router.host;
+        status = literals_of(asking->driver, &router, &literals, &unresolved);
+        if (status == HEDDLE_OK && literals.count > 1) {
+            status = ask_each(asking, &need, &literals);
+        } else if (status == HEDDLE_NETWORK) {
+            status = HEDDLE_OK;
+        } else if (status != HEDDLE_OK) {
+            *asking->error = unresolved;
+        }
+        heddle_addresses_free(&literals);
+    }
+    return status;
+}
+
 static int ask_all(struct asking *asking)
 {
     struct heddle_addresses known = {0};
@@ -207,16 +253,19 @@ static int ask_all(struct asking *asking)
     bool first_first = false;
     int status = known_routers(asking->driver, asking->need->database, &known, &first_first, asking->error);
     if (status == HEDDLE_OK && !first_first) {
-        status = ask_each(asking, &known);
+        status = ask_each(asking, asking->need, &known);
     }
     if (status == HEDDLE_OK && !asking->found) {
         status = first_addresses(asking->driver, &first, asking->error);
     }
     if (status == HEDDLE_OK && !asking->found) {
-        status = ask_each(asking, &first);
+        status = ask_each(asking, asking->need, &first);
     }
     if (status == HEDDLE_OK && !asking->found && first_first) {
-        status = ask_each(asking, &known);
+        status = ask_each(asking, asking->need, &known);
+    }
+    if (status == HEDDLE_OK && !asking->found) {
+        status = ask_literals(asking, &first);
     }
     heddle_addresses_free(&known);
     heddle_addresses_free(&first);
@@ -272,7 +321,7 @@ static int refresh(struct heddle_driver *driver, const struct heddle_need *need,
     return status;
 }
 
-static bool has_fresh(struct heddle_driver *driver, const char *database, bool read)
+bool heddle_driver_has_routes(struct heddle_driver *driver, const char *database, bool read)
 {
     pthread_mutex_lock(&driver->table_lock);
     const struct heddle_routing_table *table = table_find(driver, database);
@@ -288,7 +337,7 @@ int heddle_driver_route(struct heddle_driver *driver, const struct heddle_need *
     int status = HEDDLE_OK;
     *database_out = NULL;
     pthread_mutex_lock(&driver->refresh_lock);
-    if (force || !has_fresh(driver, need->database, need->read)) {
+    if (force || !heddle_driver_has_routes(driver, need->database, need->read)) {
         status = refresh(driver, need, &name, error);
     }
     pthread_mutex_unlock(&driver->refresh_lock);

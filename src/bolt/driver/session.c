@@ -106,6 +106,7 @@ void heddle_session_close(struct heddle_session *session)
     heddle_login_destroy(session->login);
     heddle_arena_destroy(session->arena);
     free(session->home);
+    free(session->guess);
     free(session);
 }
 
@@ -131,7 +132,9 @@ int heddle_session_failed(struct heddle_session *session, int status, struct hed
     heddle_refusal_destroy(session->refusal);
     session->refusal = NULL;
     if (channel != NULL) {
-        heddle_driver_consequences(session->driver, channel, heddle_session_database(session), error);
+        const char *database = heddle_session_database(session);
+        heddle_driver_consequences(session->driver, channel, database != NULL ? database : session->guess,
+                                   error);
         session->refusal = heddle_channel_take_refusal(channel);
     }
     return status;
@@ -174,24 +177,56 @@ int heddle_session_collect(const struct heddle_session *session, struct heddle_b
     return heddle_bookmark_manager_collect(session->options.bookmark_manager, set, error);
 }
 
+int heddle_session_settle_home(struct heddle_session *session, const char *database,
+                               struct heddle_error *error)
+{
+    struct heddle_driver *driver = session->driver;
+    if (!driver->uri.routing || heddle_session_database(session) != NULL) {
+        return HEDDLE_OK;
+    }
+    session->home = heddle_strdup(database);
+    return session->home != NULL ? heddle_homes_tell(&driver->homes,
+                                                     heddle_home_owner(session->options.impersonated_user,
+                                                                       session->options.auth),
+                                                     database, error)
+                                 : heddle_error_out_of_memory(error);
+}
+
+/* Where the home database probably is. */
+static int guess_home(struct heddle_session *session, struct heddle_error *error)
+{
+    struct heddle_driver *driver = session->driver;
+    free(session->guess);
+    session->guess = NULL;
+    if (!driver->uri.routing || heddle_session_database(session) != NULL ||
+        !heddle_pool_routes_itself(&driver->pool)) {
+        return HEDDLE_OK;
+    }
+    return heddle_homes_guess(&driver->homes,
+                              heddle_home_owner(session->options.impersonated_user, session->options.auth),
+                              &session->guess, error);
+}
+
 int heddle_session_connect(struct heddle_session *session, bool read, struct heddle_bookmarks *before,
                            struct heddle_error *error)
 {
     char *home = NULL;
     heddle_refusal_destroy(session->refusal);
     session->refusal = NULL;
+    HEDDLE_TRY(guess_home(session, error));
     const struct heddle_need need = {.read = read,
                                      .database = heddle_session_database(session),
+                                     .guess = session->guess,
                                      .impersonated_user = session->options.impersonated_user,
                                      .session_auth = session->options.auth,
                                      .session = session};
     HEDDLE_TRY(heddle_driver_acquire(session->driver, &need, &session->channel, &home, error));
     session->reads = read;
-    if (home != NULL) {
-        free(session->home);
-        session->home = home;
+    int status = home != NULL ? heddle_session_settle_home(session, home, error) : HEDDLE_OK;
+    free(home);
+    if (status == HEDDLE_OK) {
+        status = impersonation_check(session, error);
     }
-    int status = impersonation_check(session, error);
     if (status == HEDDLE_OK) {
         status = heddle_session_collect(session, before, error);
     }
@@ -251,12 +286,12 @@ int heddle_session_fields(const struct heddle_session *session,
 /* Sends an auto-commit query over a channel that the session has just got. */
 static int auto_commit(struct heddle_session *session, const struct heddle_query *query,
                        const struct heddle_transaction_options *options, struct heddle_bookmarks *before,
-                       struct heddle_cursor **cursor_out, struct heddle_error *error)
+                       bool again, struct heddle_cursor **cursor_out, struct heddle_error *error)
 {
     struct heddle_message_transaction fields;
     struct heddle_cursor *cursor = NULL;
     HEDDLE_TRY(heddle_session_fields(session, options, before, &fields, error));
-    if (!session->driver->options.no_telemetry) {
+    if (!session->driver->options.no_telemetry && !again) {
         HEDDLE_TRY(heddle_channel_telemetry(session->channel, HEDDLE_TELEMETRY_AUTO_COMMIT, NULL, error));
     }
     HEDDLE_TRY(heddle_cursor_start(session, query, &fields, &cursor, error));
@@ -271,11 +306,38 @@ static int auto_commit(struct heddle_session *session, const struct heddle_query
     return HEDDLE_OK;
 }
 
+/* Did the server refuse the statement before it did anything, and say so? */
+static bool had_no_effect(const struct heddle_session *session, int status)
+{
+    const struct heddle_refusal *refusal = session->refusal;
+    if (status != HEDDLE_DATABASE || refusal == NULL || !refusal->of_run) {
+        return false;
+    }
+    const struct heddle_value_map *record = &refusal->failure.diagnostic_record;
+    const struct heddle_value map = heddle_map(record->entries, record->count);
+    return heddle_value_map_boolean(&map, "_idempotent", false);
+}
+
+static int run_once(struct heddle_session *session, const struct heddle_query *query,
+                    const struct heddle_transaction_options *options, bool again,
+                    struct heddle_cursor **cursor_out, struct heddle_error *error)
+{
+    struct heddle_bookmarks before = {0};
+    int status = heddle_session_connect(session, session->options.read, &before, error);
+    if (status == HEDDLE_OK) {
+        status = auto_commit(session, query, options, &before, again, cursor_out, error);
+        if (status != HEDDLE_OK) {
+            heddle_session_release(session);
+        }
+    }
+    heddle_bookmarks_clear(&before);
+    return status;
+}
+
 int heddle_session_run(struct heddle_session *session, const struct heddle_query *query,
                        const struct heddle_transaction_options *options, struct heddle_cursor **cursor_out,
                        struct heddle_error *error)
 {
-    struct heddle_bookmarks before = {0};
     if (session->transaction.state == HEDDLE_TRANSACTION_OPEN) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "this session has an open transaction: commit or roll back first");
@@ -284,13 +346,7 @@ int heddle_session_run(struct heddle_session *session, const struct heddle_query
         HEDDLE_TRY(heddle_cursor_drain(session->cursors, false, error));
     }
     heddle_session_release(session);
-    int status = heddle_session_connect(session, session->options.read, &before, error);
-    if (status == HEDDLE_OK) {
-        status = auto_commit(session, query, options, &before, cursor_out, error);
-        if (status != HEDDLE_OK) {
-            heddle_session_release(session);
-        }
-    }
-    heddle_bookmarks_clear(&before);
-    return status;
+    const int status = run_once(session, query, options, false, cursor_out, error);
+    return had_no_effect(session, status) ? run_once(session, query, options, true, cursor_out, error)
+                                          : status;
 }

@@ -13,13 +13,18 @@ static int transaction_success(struct heddle_channel_taker *taker, enum heddle_c
     struct heddle_value map;
     enum { ARENA_SIZE = 1024 };
     transaction->telemetry_told = transaction->telemetry_told || request == HEDDLE_CHANNEL_TELEMETRY;
-    if (request != HEDDLE_CHANNEL_COMMIT) {
+    if (request != HEDDLE_CHANNEL_COMMIT &&
+        (request != HEDDLE_CHANNEL_BEGIN || heddle_session_database(transaction->session) != NULL)) {
         return HEDDLE_OK;
     }
     HEDDLE_TRY(heddle_arena_create(ARENA_SIZE, &arena, error));
     int status = heddle_unpack_value(unpack, arena, &map, error);
     const char *bookmark = status == HEDDLE_OK ? heddle_value_map_text(&map, "bookmark", NULL) : NULL;
-    if (bookmark != NULL) {
+    const char *database = status == HEDDLE_OK ? heddle_value_map_text(&map, "db", NULL) : NULL;
+    if (database != NULL && request == HEDDLE_CHANNEL_BEGIN) {
+        status = heddle_session_settle_home(transaction->session, database, error);
+    }
+    if (bookmark != NULL && request == HEDDLE_CHANNEL_COMMIT) {
         free(transaction->bookmark);
         transaction->bookmark = heddle_strdup(bookmark);
         status = transaction->bookmark != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);

@@ -8,55 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <heddle/bolt.h>
-
 #include "base/memory.h"
-#include "bolt/driver/driver_parts.h"
-#include "support/bolt_script.h"
-
-#define LOGIN "C: HELLO", "C: LOGON", "S: SUCCESS {\"server\": \"Neo4j/5.26.30\"}", "S: SUCCESS {}"
-
-static struct bolt_script script;
-
-/* A driver whose connections are those of the script. */
-static struct heddle_driver *driver_with(const struct heddle_driver_options *options,
-                                         struct heddle_error *error)
-{
-    struct heddle_driver *driver = NULL;
-    const struct heddle_bolt_options dialling = bolt_script_options(&script);
-    struct heddle_driver_options complete = *options;
-    complete.uri = complete.uri != NULL ? complete.uri : "bolt://script:7687";
-    complete.auth = heddle_auth_basic("neo4j", "secret");
-    if (heddle_driver_open(&complete, &driver, error) != HEDDLE_OK) {
-        return NULL;
-    }
-    driver->dial = dialling.dial;
-    driver->dial_context = dialling.dial_context;
-    return driver;
-}
-
-static struct heddle_driver *driver_for(const char *const *lines, uint8_t minor)
-{
-    bolt_script_init(&script, 5, minor, lines);
-    return driver_with(&(struct heddle_driver_options){.fetch_size = 2}, NULL);
-}
-
-static struct heddle_session *session_of(struct heddle_driver *driver,
-                                         const struct heddle_session_options *options)
-{
-    struct heddle_session *session = NULL;
-    assert_int_equal(heddle_session_open(driver, options, &session, NULL), HEDDLE_OK);
-    return session;
-}
-
-static void finish(struct heddle_driver *driver)
-{
-    heddle_driver_close(driver);
-    bolt_script_check(&script);
-    bolt_script_free(&script);
-}
-
-static const struct heddle_query query = {.text = "RETURN 1"};
+#include "driver_fixture.h"
 
 static void records_stream_in_batches_of_the_fetch_size(void **state)
 {
@@ -107,6 +60,42 @@ static void records_stream_in_batches_of_the_fetch_size(void **state)
     assert_string_equal(summary->server.agent, "Neo4j/5.26.30");
     assert_string_equal(heddle_session_bookmarks(session, &count)[0], "b1");
     heddle_cursor_destroy(cursor);
+    heddle_session_close(session);
+    finish(driver);
+}
+
+static void the_first_of_several_records_ends_a_result_that_should_have_one(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {LOGIN,
+                                        "C: RUN",
+                                        "C: PULL",
+                                        "S: SUCCESS {\"fields\": [\"n\"]}",
+                                        "S: RECORD [1]",
+                                        "S: RECORD [2]",
+                                        "S: SUCCESS {\"has_more\": true}",
+                                        "C: DISCARD",
+                                        "S: SUCCESS {}",
+                                        "C: RUN",
+                                        "C: PULL",
+                                        "S: SUCCESS {\"fields\": [\"n\"]}",
+                                        "S: RECORD [3]",
+                                        "S: SUCCESS {}",
+                                        NULL};
+    struct heddle_driver *driver = driver_for(lines, 4);
+    struct heddle_session *session = session_of(driver, &(struct heddle_session_options){.read = true});
+    for (int i = 0; i < 2; i++) {
+        struct heddle_cursor *cursor = NULL;
+        struct heddle_record record;
+        bool more = false;
+        assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_OK);
+        assert_int_equal(heddle_cursor_single_optional(cursor, &record, &more, NULL), HEDDLE_OK);
+        assert_int_equal(record.values[0].integer, i == 0 ? 1 : 3);
+        assert_int_equal(more, i == 0);
+        assert_int_equal(heddle_cursor_single_optional(cursor, &record, &more, NULL), HEDDLE_END);
+        assert_int_equal(heddle_cursor_single(cursor, &record, NULL), HEDDLE_INVALID);
+        heddle_cursor_destroy(cursor);
+    }
     heddle_session_close(session);
     finish(driver);
 }
@@ -275,6 +264,27 @@ static void a_lost_auto_commit_write_is_an_unknown_outcome_too(void **state)
     finish(driver);
 }
 
+static void a_statement_that_was_refused_without_effect_is_sent_once_more(void **state)
+{
+    (void)state;
+#define REFUSED                                                                                              \
+    "S: FAILURE {\"neo4j_code\": \"Neo.TransientError.Request.NoThreadsAvailable\", \"message\": \"busy\", " \
+    "\"gql_status\": \"50N42\", \"description\": \"busy\", \"diagnostic_record\": {\"_idempotent\": true}}", \
+        "S: IGNORED", "C: RESET", "S: SUCCESS {}"
+    static const char *const lines[] = {LOGIN, "C: RUN", "C: PULL", REFUSED, "C: RUN", "C: PULL",
+                                        "S: SUCCESS {\"fields\": []}", "S: SUCCESS {}",
+                                        /* Not for ever. */
+                                        "C: RUN", "C: PULL", REFUSED, "C: RUN", "C: PULL", REFUSED, NULL};
+    struct heddle_cursor *cursor = NULL;
+    struct heddle_driver *driver = driver_for(lines, 8);
+    struct heddle_session *session = session_of(driver, &(struct heddle_session_options){0});
+    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_OK);
+    heddle_cursor_destroy(cursor);
+    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_DATABASE);
+    heddle_session_close(session);
+    finish(driver);
+}
+
 static int write_three(struct heddle_writer *writer, void *context, struct heddle_error *error)
 {
     const float *vector = context;
@@ -405,79 +415,6 @@ static void a_server_that_is_no_neo4j_is_refused(void **state)
     struct heddle_driver *driver = driver_for(lines, 4);
     assert_int_equal(heddle_driver_verify(driver, NULL, &error), HEDDLE_PROTOCOL);
     assert_non_null(strstr(error.message, "FooBar/4.3.0"));
-    finish(driver);
-}
-
-static void a_busy_database_costs_its_server_the_place_in_the_table_but_not_the_connection(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {
-        LOGIN,
-        "C: ROUTE",
-        "S: SUCCESS {\"rt\": {\"ttl\": 300, \"servers\": [{\"role\": \"ROUTE\", \"addresses\": "
-        "[\"router:7687\"]}, "
-        "{\"role\": \"READ\", \"addresses\": [\"busy:1\", \"other:2\"]}, {\"role\": \"WRITE\", "
-        "\"addresses\": []}]}}",
-        LOGIN,
-        "C: RUN RETURN 1",
-        "C: PULL",
-        "S: FAILURE {\"code\": \"Neo.TransientError.General.DatabaseUnavailable\", \"message\": \"m\"}",
-        "S: IGNORED",
-        "C: RESET",
-        "S: SUCCESS {}",
-        LOGIN,
-        "C: RUN RETURN 1",
-        "C: PULL",
-        "S: SUCCESS {\"fields\": []}",
-        "S: SUCCESS {}",
-        NULL};
-    struct heddle_cursor *cursor = NULL;
-    size_t in_use = 0;
-    size_t idle = 0;
-    bolt_script_init(&script, 5, 4, lines);
-    struct heddle_driver *driver =
-        driver_with(&(struct heddle_driver_options){.uri = "neo4j://router"}, NULL);
-    const struct heddle_session_options options = {.read = true, .database = "people"};
-    struct heddle_session *session = session_of(driver, &options);
-    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_DATABASE);
-    heddle_driver_pool(driver, "busy:1", &in_use, &idle);
-    assert_int_equal(idle, 1);
-    struct heddle_error error = {0};
-    if (heddle_session_run(session, &query, NULL, &cursor, &error) != HEDDLE_OK) {
-        fail_msg("%s; %s", error.message, script.complaint);
-    }
-    assert_string_equal(script.dialled[2], "other:2");
-    heddle_cursor_destroy(cursor);
-    heddle_session_close(session);
-    finish(driver);
-}
-
-static void the_routing_table_decides_who_is_asked(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {LOGIN,
-                                        "C: ROUTE",
-                                        "S: SUCCESS {\"rt\": {\"ttl\": 300, \"db\": \"home\", \"servers\": "
-                                        "[{\"role\": \"ROUTE\", \"addresses\": "
-                                        "[\"router:7687\"]}, {\"role\": \"READ\", \"addresses\": "
-                                        "[\"reader\"]}, {\"role\": \"WRITE\", \"addresses\": "
-                                        "[\"writer:7689\"]}]}}",
-                                        LOGIN,
-                                        "C: RUN home",
-                                        "C: PULL",
-                                        "S: SUCCESS {\"fields\": []}",
-                                        "S: SUCCESS {}",
-                                        NULL};
-    struct heddle_cursor *cursor = NULL;
-    bolt_script_init(&script, 5, 4, lines);
-    struct heddle_driver *driver =
-        driver_with(&(struct heddle_driver_options){.uri = "neo4j://router"}, NULL);
-    struct heddle_session *session = session_of(driver, &(struct heddle_session_options){0});
-    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_OK);
-    assert_string_equal(script.dialled[0], "router:7687");
-    assert_string_equal(script.dialled[1], "writer:7689");
-    heddle_cursor_destroy(cursor);
-    heddle_session_close(session);
     finish(driver);
 }
 
@@ -643,17 +580,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_stream_in_batches_of_the_fetch_size),
+        cmocka_unit_test(the_first_of_several_records_ends_a_result_that_should_have_one),
         cmocka_unit_test(what_is_not_read_is_discarded_and_bookmarks_chain),
         cmocka_unit_test(a_failure_is_told_in_full_and_costs_one_reset),
         cmocka_unit_test(managed_work_is_done_again_after_a_deadlock_and_telemetry_is_told_once),
         cmocka_unit_test(a_commit_without_an_answer_is_an_unknown_outcome_and_not_repeated),
         cmocka_unit_test(a_lost_auto_commit_write_is_an_unknown_outcome_too),
+        cmocka_unit_test(a_statement_that_was_refused_without_effect_is_sent_once_more),
         cmocka_unit_test(one_call_executes_pipelined_and_keeps_all_records),
         cmocka_unit_test(a_session_of_another_user_logs_in_again_on_the_same_connection),
         cmocka_unit_test(an_expired_login_is_renewed_on_the_connection_that_has_it),
         cmocka_unit_test(a_server_that_is_no_neo4j_is_refused),
-        cmocka_unit_test(a_busy_database_costs_its_server_the_place_in_the_table_but_not_the_connection),
-        cmocka_unit_test(the_routing_table_decides_who_is_asked),
         cmocka_unit_test(mistakes_are_refused_before_anything_is_sent),
         cmocka_unit_test(threads_share_a_driver_and_wait_for_its_one_connection),
         cmocka_unit_test(nobody_waits_longer_for_a_connection_than_allowed),
