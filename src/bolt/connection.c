@@ -11,16 +11,8 @@
 #include "base/memory.h"
 #include "bolt/connection_parts.h"
 
-enum { NANOSECONDS_A_MILLISECOND = 1000000 };
-
-static int dial_for_real(void *context, const struct heddle_uri *uri, struct heddle_wire **wire_out,
-                         struct heddle_error *error)
-{
-    const struct heddle_bolt_options *options = context;
-    const struct heddle_wire_options wire_options = {.connect_timeout_ms = options->connect_timeout_ms,
-                                                     .ca_file = options->ca_file};
-    return heddle_wire_connect(uri, &wire_options, wire_out, error);
-}
+/* A routing table is small. */
+enum { NANOSECONDS_A_MILLISECOND = 1000000, ROUTE_ARENA_SIZE = 8 * 1024 };
 
 static int copy_text(const char **text, struct heddle_error *error)
 {
@@ -76,28 +68,108 @@ static int options_check(struct heddle_bolt_options *options, struct heddle_erro
     return HEDDLE_OK;
 }
 
-/* Dials connection->peer and logs in. */
-static int connect_peer(struct heddle_bolt_connection *connection, bool ask_route, bool *elsewhere_out,
-                        struct heddle_error *error)
+static struct heddle_auth auth_of(const struct heddle_bolt_options *options)
 {
-    struct heddle_wire *wire = NULL;
-    const struct heddle_bolt_options *options = &connection->options;
-    heddle_uri_address(&connection->peer, connection->address);
-    if (options->dial != NULL) {
-        HEDDLE_TRY(options->dial(options->dial_context, &connection->peer, &wire, error));
-    } else {
-        HEDDLE_TRY(dial_for_real(&connection->options, &connection->peer, &wire, error));
+    switch (options->auth) {
+    case HEDDLE_BOLT_AUTH_BASIC: return heddle_auth_basic(options->user, options->secret);
+    case HEDDLE_BOLT_AUTH_BEARER: return heddle_auth_bearer(options->secret);
+    default: return (struct heddle_auth){.scheme = "none"};
     }
+}
+
+/* Puts a channel in the place of the one before. */
+static void channel_replace(struct heddle_bolt_connection *connection, struct heddle_channel *channel)
+{
+    if (connection->channel != NULL) {
+        const struct heddle_bolt_traffic *gone = &connection->channel->stream.traffic;
+        connection->before.bytes_sent += gone->bytes_sent;
+        connection->before.bytes_received += gone->bytes_received;
+        connection->before.round_trips += gone->round_trips;
+        heddle_channel_close(connection->channel);
+    }
+    connection->channel = channel;
+}
+
+/* Reads what came of the question for routes that went out with the login. */
+static int route_read(struct heddle_bolt_connection *connection, const struct heddle_bolt_route *route,
+                      uint64_t deadline_ns, bool *elsewhere_out, struct heddle_error *error)
+{
+    struct heddle_error failure = {0};
+    struct heddle_channel *channel = connection->channel;
+    if (channel->queue_length == 0) {
+        return HEDDLE_OK; /* its version knows no such question */
+    }
+    channel->stream.deadline_ns = deadline_ns;
+    const int status = heddle_channel_settle(channel, &failure);
+    channel->stream.deadline_ns = 0;
+    if (status == HEDDLE_OK) {
+        return heddle_bolt_route_choose(&route->map, connection->options.mode, &connection->peer,
+                                        elsewhere_out, error);
+    }
+    heddle_refusal_destroy(heddle_channel_take_refusal(channel));
+    /* A server without routing serves everything itself. */
+    if (status == HEDDLE_DATABASE &&
+        strcmp(failure.code, "Neo.ClientError.Procedure.ProcedureNotFound") == 0) {
+        return HEDDLE_OK;
+    }
+    if (error != NULL) {
+        *error = failure;
+    }
+    return status == HEDDLE_DATABASE
+               ? heddle_error_prefix(error, "asking %s for its routing table", channel->address)
+               : status;
+}
+
+/* Dials connection->peer and logs in; asks for routes along with it. */
+static int connect_peer(struct heddle_bolt_connection *connection, struct heddle_bolt_route *route,
+                        bool *elsewhere_out, struct heddle_error *error)
+{
+    char address[HEDDLE_URI_ADDRESS_MAX];
+    struct heddle_channel *channel = NULL;
+    const struct heddle_bolt_options *options = &connection->options;
+    const struct heddle_auth auth = auth_of(options);
+    const struct heddle_message_routing routing = {heddle_uri_address(&connection->uri, address),
+                                                   connection->uri.query};
     const int limit_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : HEDDLE_WIRE_CONNECT_TIMEOUT_MS;
-    heddle_bolt_stream_attach(&connection->stream, wire);
-    connection->stream.silence_ms = options->read_timeout_ms;
-    connection->stream.deadline_ns = heddle_clock_ns() + (uint64_t)limit_ms * NANOSECONDS_A_MILLISECOND;
-    const int status = heddle_bolt_login(connection, ask_route, elsewhere_out, error);
-    connection->stream.deadline_ns = 0;
+    const struct heddle_channel_options wanted = {
+        .uri = &connection->peer,
+        .routing = connection->uri.routing ? &routing : NULL,
+        .user_agent = options->user_agent,
+        .filter = {.minimum_severity = "OFF"},
+        .filter_is_a_wish = true,
+        .any_product = true,
+        .wire = {.connect_timeout_ms = options->connect_timeout_ms, .ca_file = options->ca_file},
+        .dial = options->dial,
+        .dial_context = options->dial_context,
+        .read_timeout_ms = options->read_timeout_ms,
+        .auth = &auth,
+        .more = route != NULL ? heddle_bolt_route_write : NULL,
+        .more_context = route};
+    if (route != NULL) {
+        route->routing = routing;
+    }
+    HEDDLE_TRY(heddle_channel_open(&wanted, &channel, error));
+    channel_replace(connection, channel);
+    const uint64_t deadline_ns = heddle_clock_ns() + (uint64_t)limit_ms * NANOSECONDS_A_MILLISECOND;
+    const int status =
+        route != NULL ? route_read(connection, route, deadline_ns, elsewhere_out, error) : HEDDLE_OK;
     if (status != HEDDLE_OK) {
         heddle_bolt_drop(connection);
     }
+    return status;
+}
+
+static int connect_routed(struct heddle_bolt_connection *connection, struct heddle_error *error)
+{
+    bool elsewhere = false;
+    struct heddle_bolt_route route = {.database = connection->options.database};
+    HEDDLE_TRY(heddle_arena_create(ROUTE_ARENA_SIZE, &route.arena, error));
+    int status = connect_peer(connection, &route, &elsewhere, error);
+    if (status == HEDDLE_OK && elsewhere) {
+        status = connect_peer(connection, NULL, &elsewhere, error);
+    }
+    heddle_arena_destroy(route.arena);
     return status;
 }
 
@@ -107,12 +179,8 @@ int heddle_bolt_reopen(struct heddle_bolt_connection *connection, struct heddle_
     heddle_bolt_drop(connection);
     connection->flight_count = 0;
     connection->peer = connection->uri;
-    HEDDLE_TRY(connect_peer(connection, connection->uri.routing, &elsewhere, error));
-    if (elsewhere) {
-        heddle_bolt_drop(connection);
-        HEDDLE_TRY(connect_peer(connection, false, &elsewhere, error));
-    }
-    return HEDDLE_OK;
+    return connection->uri.routing ? connect_routed(connection, error)
+                                   : connect_peer(connection, NULL, &elsewhere, error);
 }
 
 static int open_with(struct heddle_bolt_connection *connection, const struct heddle_bolt_options *options,
@@ -147,23 +215,12 @@ int heddle_bolt_open(const struct heddle_bolt_options *options,
     return HEDDLE_OK;
 }
 
-/* A courtesy: the server closes either way, so nobody waits and no failure counts. */
-static void say_goodbye(struct heddle_bolt_connection *connection)
-{
-    static const uint8_t goodbye[] = {0x00, 0x02, 0xB0, 0x02, 0x00, 0x00};
-    size_t sent = 0;
-    if (connection->stream.wire != NULL) {
-        (void)!heddle_wire_send(connection->stream.wire, goodbye, sizeof goodbye, &sent, NULL);
-    }
-}
-
 void heddle_bolt_close(struct heddle_bolt_connection *connection)
 {
     if (connection == NULL) {
         return;
     }
-    say_goodbye(connection);
-    heddle_bolt_stream_free(&connection->stream);
+    heddle_channel_close(connection->channel);
     heddle_bolt_request_destroy(connection->own);
     free_text(connection->options.uri);
     free_text(connection->options.user);
@@ -176,38 +233,39 @@ void heddle_bolt_close(struct heddle_bolt_connection *connection)
 
 bool heddle_bolt_is_open(const struct heddle_bolt_connection *connection)
 {
-    return connection->stream.wire != NULL;
+    return connection->channel != NULL && !connection->channel->broken;
 }
 
 struct heddle_bolt_version heddle_bolt_connection_version(const struct heddle_bolt_connection *connection)
 {
-    return connection->version;
+    return connection->channel->version;
 }
 
 struct heddle_pack_dialect heddle_bolt_connection_dialect(const struct heddle_bolt_connection *connection)
 {
-    return (struct heddle_pack_dialect){
-        .utc = connection->utc,
-        .native_vectors = heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_NATIVE_VECTORS),
-        .uuids = heddle_bolt_has(connection->version, HEDDLE_BOLT_FEATURE_UUIDS)};
+    return heddle_channel_dialect(connection->channel);
 }
 
 const char *heddle_bolt_server_agent(const struct heddle_bolt_connection *connection)
 {
-    return connection->server_agent;
+    return connection->channel->server_agent;
 }
 
 const char *heddle_bolt_connection_id(const struct heddle_bolt_connection *connection)
 {
-    return connection->connection_id;
+    return connection->channel->connection_id;
 }
 
 const char *heddle_bolt_connection_address(const struct heddle_bolt_connection *connection)
 {
-    return connection->address;
+    return connection->channel->address;
 }
 
 struct heddle_bolt_traffic heddle_bolt_connection_traffic(const struct heddle_bolt_connection *connection)
 {
-    return connection->stream.traffic;
+    const struct heddle_bolt_traffic *now = &connection->channel->stream.traffic;
+    return (struct heddle_bolt_traffic){.bytes_sent = connection->before.bytes_sent + now->bytes_sent,
+                                        .bytes_received =
+                                            connection->before.bytes_received + now->bytes_received,
+                                        .round_trips = connection->before.round_trips + now->round_trips};
 }

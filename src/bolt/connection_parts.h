@@ -4,10 +4,9 @@
 #define HEDDLE_BOLT_CONNECTION_PARTS_H
 
 #include "bolt/answers.h"
+#include "bolt/channel.h"
 #include "bolt/connection.h"
-#include "bolt/messages.h"
 #include "bolt/request.h"
-#include "bolt/stream.h"
 
 /* BEGIN, RUN + PULL or DISCARD for each statement, COMMIT or ROLLBACK. */
 enum { HEDDLE_BOLT_PARTS_MAX = 2 * HEDDLE_BOLT_REQUEST_RUNS_MAX + 2 };
@@ -34,10 +33,16 @@ struct heddle_bolt_request {
     bool uncertain; /* no answer leaves the outcome unknown: it commits writes */
 };
 
-/* A request that was sent and waits for its answers. */
+/* Where the answers of a request go. (exchange.c) */
+struct heddle_bolt_reading;
+
+/* A request that was sent and waits for its answers: the channel hands them to its taker. */
 struct heddle_bolt_flight {
+    struct heddle_channel_taker taker;
     const struct heddle_bolt_request *request;
-    bool after_reset; /* RESET went before it and has an answer of its own */
+    size_t answered;                     /* of its parts */
+    bool unserved;                       /* one of them will not be done: it failed, or was ignored */
+    struct heddle_bolt_reading *reading; /* of the receive() that waits for it; NULL = nobody does yet */
 };
 
 enum heddle_bolt_transaction {
@@ -51,14 +56,10 @@ struct heddle_bolt_connection {
     struct heddle_bolt_options options; /* its texts are owned copies */
     struct heddle_uri uri;              /* as the user gave it */
     struct heddle_uri peer;             /* whom we talk to: another one after routing */
-    char address[HEDDLE_URI_ADDRESS_MAX];
-    struct heddle_bolt_stream stream;
-    struct heddle_bolt_version version;
-    bool utc;
-    char server_agent[64];
-    char connection_id[64];
-    bool needs_reset;
-    struct heddle_bolt_flight flights[HEDDLE_BOLT_IN_FLIGHT_MAX];
+    struct heddle_channel *channel;     /* a broken one stays until the next: it knows whom we talked to */
+    struct heddle_bolt_traffic before;  /* of the channels before this one */
+    struct heddle_bolt_flight flights[HEDDLE_BOLT_IN_FLIGHT_MAX]; /* a ring */
+    unsigned first_flight;
     unsigned flight_count;
     enum heddle_bolt_transaction transaction;
     struct heddle_bolt_request *own; /* of query(), begin() … */
@@ -71,10 +72,19 @@ struct heddle_bolt_outcome {
     char gql_status[HEDDLE_BOLT_GQL_STATUS_SIZE];
 };
 
-/* Handshake, login and, for neo4j://, routing over connection->stream's fresh wire. *elsewhere_out = the server of
- * the wanted mode is another one, now in connection->peer. Errors as heddle_bolt_open(). (login.c) */
-HEDDLE_MUST_CHECK int heddle_bolt_login(struct heddle_bolt_connection *connection, bool ask_route,
-                                        bool *elsewhere_out, struct heddle_error *error);
+/* The question for the routing table of a connection's database, and its answer. (routing.c) */
+struct heddle_bolt_route {
+    struct heddle_channel_taker taker;
+    struct heddle_message_routing routing;
+    const char *database;
+    struct heddle_arena *arena;
+    struct heddle_value map;
+};
+
+/* Writes the question, where the server's version knows it: to be sent with the login. `context` is a struct
+ * heddle_bolt_route. (routing.c) */
+HEDDLE_MUST_CHECK int heddle_bolt_route_write(struct heddle_channel *channel, void *context,
+                                              struct heddle_error *error);
 
 /* Reads a routing table ({rt: {servers: …}}) and answers in *peer the server to use (routing.c). *elsewhere_out =
  * false where this connection's own server will do. Errors: HEDDLE_NETWORK when no server of that mode is listed.
@@ -83,7 +93,7 @@ HEDDLE_MUST_CHECK int heddle_bolt_route_choose(const struct heddle_value *table,
                                                struct heddle_uri *peer, bool *elsewhere_out,
                                                struct heddle_error *error);
 
-/* Closes a connection that is of no further use; what was in flight is lost. (exchange.c) */
+/* Closes a channel that is of no further use; what was in flight is lost. (exchange.c) */
 void heddle_bolt_drop(struct heddle_bolt_connection *connection);
 
 /* Waits for all answers of the oldest request in flight. `outcome` is filled in any case. (exchange.c) */

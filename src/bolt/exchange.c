@@ -1,11 +1,12 @@
 /* exchange.c: sending requests and making sense of their answers.
  *
- * The server answers every message of a request in order; after the first FAILURE it answers IGNORED until RESET.
- * What a lost connection means depends on one thing only: send() has handed over all bytes of a request, COMMIT
- * included, or it has failed and the server cannot have seen COMMIT.
+ * The server answers every message of a request in order; after the first FAILURE it answers IGNORED until RESET. The
+ * channel hands each answer to the flight of its request. What a lost connection means depends on one thing only: send()
+ * has handed over all bytes of a request, COMMIT included, or it has failed and the server cannot have seen COMMIT.
  */
 #include "bolt/connection_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,9 +19,8 @@ struct collector {
 };
 
 /* Reading the answers of one request. */
-struct reading {
-    struct heddle_bolt_connection *connection;
-    const struct heddle_bolt_request *request;
+struct heddle_bolt_reading {
+    const struct heddle_bolt_connection *connection;
     struct heddle_arena *arena;
     struct heddle_bolt_outcome *outcome;
     struct collector collector;
@@ -30,7 +30,7 @@ struct reading {
 
 static int closed(const struct heddle_bolt_connection *connection, struct heddle_error *error)
 {
-    heddle_error_set(error, HEDDLE_NETWORK, "the connection to %s is closed", connection->address);
+    heddle_error_set(error, HEDDLE_NETWORK, "the connection to %s is closed", connection->channel->address);
     if (error != NULL) {
         error->action = HEDDLE_ACTION_RETRY;
     }
@@ -39,8 +39,9 @@ static int closed(const struct heddle_bolt_connection *connection, struct heddle
 
 void heddle_bolt_drop(struct heddle_bolt_connection *connection)
 {
-    heddle_bolt_stream_detach(&connection->stream);
-    connection->needs_reset = false;
+    if (connection->channel != NULL) {
+        heddle_channel_break(connection->channel);
+    }
     connection->transaction = HEDDLE_BOLT_TRANSACTION_NONE;
 }
 
@@ -51,25 +52,15 @@ static void set_action(struct heddle_error *error, enum heddle_error_action acti
     }
 }
 
-/* After a failure: RESET goes before the next request, unless it is already on its way. */
-static void mark_failed(struct heddle_bolt_connection *connection)
-{
-    connection->needs_reset = true;
-    for (unsigned i = 0; i < connection->flight_count; i++) {
-        if (connection->flights[i].after_reset) {
-            connection->needs_reset = false;
-        }
-    }
-}
-
-static int keep_record(struct reading *reading, struct heddle_unpack *unpack, struct heddle_error *error)
+static int keep_record(struct heddle_bolt_reading *reading, struct heddle_unpack *unpack,
+                       struct heddle_error *error)
 {
     struct heddle_bolt_result *result = &reading->outcome->result;
     struct heddle_value record;
     HEDDLE_TRY(heddle_unpack_value(unpack, reading->arena, &record, error));
     if (record.type != HEDDLE_VALUE_LIST) {
         return heddle_error_set(error, HEDDLE_PROTOCOL, "a record of %s is no list",
-                                reading->connection->address);
+                                reading->connection->channel->address);
     }
     if (heddle_grow((void **)&reading->collector.records, &reading->collector.capacity,
                     result->record_count + 1, sizeof *reading->collector.records) != 0) {
@@ -79,13 +70,13 @@ static int keep_record(struct reading *reading, struct heddle_unpack *unpack, st
     return HEDDLE_OK;
 }
 
-static int keep_success(struct reading *reading, enum heddle_bolt_part part, struct heddle_unpack *unpack,
-                        struct heddle_error *error)
+static int keep_success(struct heddle_bolt_reading *reading, enum heddle_channel_request request,
+                        struct heddle_unpack *unpack, struct heddle_error *error)
 {
     struct heddle_bolt_result *result = &reading->outcome->result;
     struct heddle_bolt_success success;
     HEDDLE_TRY(heddle_bolt_success_read(unpack, reading->arena, &success, error));
-    if (part == HEDDLE_BOLT_PART_RUN) {
+    if (request == HEDDLE_CHANNEL_RUN) {
         result->fields = success.fields;
         result->field_count = success.field_count;
     }
@@ -109,7 +100,7 @@ static int run_of_part(const struct heddle_bolt_request *request, size_t index)
                : -1;
 }
 
-static void note_ignored(struct reading *reading)
+static void note_ignored(struct heddle_bolt_reading *reading)
 {
     if (!reading->failed) {
         reading->failed = true;
@@ -119,69 +110,67 @@ static void note_ignored(struct reading *reading)
     }
 }
 
-/* One answer to part `index`. *more_out = records may follow. */
-static int read_answer(struct reading *reading, size_t index, bool *more_out, struct heddle_error *error)
+static int flight_success(struct heddle_channel_taker *taker, enum heddle_channel_request request,
+                          struct heddle_unpack *unpack, struct heddle_error *error)
 {
-    const uint8_t *bytes = NULL;
-    size_t length = 0;
-    uint8_t tag = 0;
-    uint8_t fields = 0;
+    struct heddle_bolt_flight *flight = (struct heddle_bolt_flight *)taker;
+    flight->answered++;
+    return flight->reading != NULL ? keep_success(flight->reading, request, unpack, error) : HEDDLE_OK;
+}
+
+static int flight_record(struct heddle_channel_taker *taker, const uint8_t *bytes, size_t length,
+                         struct heddle_error *error)
+{
+    struct heddle_bolt_flight *flight = (struct heddle_bolt_flight *)taker;
     struct heddle_unpack unpack;
-    *more_out = false;
-    HEDDLE_TRY(heddle_bolt_stream_next(&reading->connection->stream, &bytes, &length, error));
+    if (flight->request->parts[flight->answered] != HEDDLE_BOLT_PART_PULL) {
+        return heddle_error_set(error, HEDDLE_PROTOCOL, "the server sent a record that nobody asked for");
+    }
     heddle_unpack_init(&unpack, bytes, length);
-    HEDDLE_TRY(heddle_unpack_struct(&unpack, &tag, &fields, error));
-    const enum heddle_bolt_part part = reading->request->parts[index];
-    if (tag == HEDDLE_MESSAGE_RECORD && fields == 1 && part == HEDDLE_BOLT_PART_PULL && !reading->failed) {
-        *more_out = true;
-        return keep_record(reading, &unpack, error);
-    }
-    if (tag == HEDDLE_MESSAGE_SUCCESS && fields == 1 && !reading->failed) {
-        return keep_success(reading, part, &unpack, error);
-    }
-    if (tag == HEDDLE_MESSAGE_IGNORED) {
-        note_ignored(reading);
-        return HEDDLE_OK;
-    }
-    if (tag == HEDDLE_MESSAGE_FAILURE && fields == 1 && !reading->failed) {
-        const int status = heddle_bolt_failure_read(&unpack, reading->outcome->gql_status, &reading->first);
-        if (status != HEDDLE_DATABASE) {
-            return heddle_error_set(error, status, "%s", reading->first.message);
-        }
+    return flight->reading != NULL ? keep_record(flight->reading, &unpack, error) : HEDDLE_OK;
+}
+
+static void flight_lost(struct heddle_channel_taker *taker, enum heddle_channel_request request)
+{
+    struct heddle_bolt_flight *flight = (struct heddle_bolt_flight *)taker;
+    (void)request;
+    flight->answered++;
+    flight->unserved = true;
+}
+
+/* The server said no to the part that was answered last. */
+static void note_failed(struct heddle_bolt_reading *reading, const struct heddle_bolt_flight *flight,
+                        const struct heddle_error *told)
+{
+    struct heddle_refusal *refusal = heddle_channel_take_refusal(reading->connection->channel);
+    if (!reading->failed) {
         reading->failed = true;
-        reading->outcome->failed_run = run_of_part(reading->request, index);
-        return HEDDLE_OK;
+        reading->first = *told;
+        reading->outcome->failed_run = run_of_part(flight->request, flight->answered - 1);
+        if (refusal != NULL) {
+            snprintf(reading->outcome->gql_status, sizeof reading->outcome->gql_status, "%s",
+                     refusal->failure.gql_status);
+        }
     }
-    return heddle_error_set(error, HEDDLE_PROTOCOL, "%s answered 0x%02X where that makes no sense",
-                            reading->connection->address, tag);
+    heddle_refusal_destroy(refusal);
 }
 
-static int read_reset(struct heddle_bolt_connection *connection, struct heddle_error *error)
+/* Takes answers in until the flight has all of its own. HEDDLE_OK for failures of the server too. */
+static int read_flight(struct heddle_bolt_reading *reading, const struct heddle_bolt_flight *flight,
+                       struct heddle_error *error)
 {
-    const uint8_t *bytes = NULL;
-    size_t length = 0;
-    uint8_t tag = 0;
-    uint8_t fields = 0;
-    struct heddle_unpack unpack;
-    HEDDLE_TRY(heddle_bolt_stream_next(&connection->stream, &bytes, &length, error));
-    heddle_unpack_init(&unpack, bytes, length);
-    HEDDLE_TRY(heddle_unpack_struct(&unpack, &tag, &fields, error));
-    if (tag != HEDDLE_MESSAGE_SUCCESS) {
-        return heddle_error_set(error, HEDDLE_NETWORK, "%s could not reset the connection",
-                                connection->address);
-    }
-    return HEDDLE_OK;
-}
-
-static int read_parts(struct reading *reading, bool after_reset, struct heddle_error *error)
-{
-    if (after_reset) {
-        HEDDLE_TRY(read_reset(reading->connection, error));
-    }
-    for (size_t i = 0; i < reading->request->part_count; i++) {
-        bool more = true;
-        while (more) {
-            HEDDLE_TRY(read_answer(reading, i, &more, error));
+    while (flight->answered < flight->request->part_count) {
+        struct heddle_error told = {0};
+        const int status = heddle_channel_read(reading->connection->channel, &told);
+        if (status == HEDDLE_DATABASE) {
+            note_failed(reading, flight, &told);
+        } else if (status != HEDDLE_OK) {
+            if (error != NULL) {
+                *error = told;
+            }
+            return status;
+        } else if (flight->unserved) {
+            note_ignored(reading);
         }
     }
     return HEDDLE_OK;
@@ -193,41 +182,34 @@ static void outcome_clear(struct heddle_bolt_outcome *outcome)
                                             .failed_run = -1};
 }
 
-/* A server that hangs up on us in the middle of a request may have said why: reads what has arrived, without
- * waiting. True where that was a FAILURE, now in `error`. */
-static bool last_words(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
-                       bool after_reset, struct heddle_error *error)
+static enum heddle_channel_request kind_of(enum heddle_bolt_part part)
 {
-    struct heddle_bolt_outcome outcome;
-    struct reading reading = {.connection = connection, .request = request, .outcome = &outcome};
-    if (connection->flight_count > 0 || heddle_arena_create(0, &reading.arena, NULL) != HEDDLE_OK) {
-        return false;
+    switch (part) {
+    case HEDDLE_BOLT_PART_BEGIN: return HEDDLE_CHANNEL_BEGIN;
+    case HEDDLE_BOLT_PART_RUN: return HEDDLE_CHANNEL_RUN;
+    case HEDDLE_BOLT_PART_COMMIT: return HEDDLE_CHANNEL_COMMIT;
+    case HEDDLE_BOLT_PART_ROLLBACK: return HEDDLE_CHANNEL_ROLLBACK;
+    default: return HEDDLE_CHANNEL_PULL;
     }
-    outcome_clear(&outcome);
-    connection->stream.deadline_ns = 1; /* long past */
-    (void)!read_parts(&reading, after_reset, NULL);
-    heddle_arena_destroy(reading.arena);
-    free(reading.collector.records);
-    if (reading.failed && error != NULL) {
-        *error = reading.first;
-    }
-    return reading.failed;
 }
 
-static int send_all(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
+static int send_all(struct heddle_channel *channel, struct heddle_bolt_flight *flight,
                     struct heddle_error *error)
 {
-    if (connection->needs_reset) {
-        static const uint8_t reset[] = {0x00, 0x02, 0xB0, 0x0F, 0x00, 0x00};
-        HEDDLE_TRY(heddle_bolt_stream_send(&connection->stream, reset, sizeof reset, error));
+    const struct heddle_bolt_request *request = flight->request;
+    if (channel->needs_reset) {
+        HEDDLE_TRY(heddle_channel_write_reset(channel, error));
     }
-    return heddle_bolt_stream_send(&connection->stream, request->buffer.bytes, request->buffer.length, error);
+    for (size_t i = 0; i < request->part_count; i++) {
+        HEDDLE_TRY(heddle_channel_expect(channel, kind_of(request->parts[i]), &flight->taker, error));
+    }
+    return heddle_channel_send(channel, request->buffer.bytes, request->buffer.length, error);
 }
 
 int heddle_bolt_send(struct heddle_bolt_connection *connection, const struct heddle_bolt_request *request,
                      struct heddle_error *error)
 {
-    if (connection->stream.wire == NULL) {
+    if (!heddle_bolt_is_open(connection)) {
         return closed(connection, error);
     }
     if (!request->sealed || connection->flight_count == HEDDLE_BOLT_IN_FLIGHT_MAX) {
@@ -239,19 +221,20 @@ int heddle_bolt_send(struct heddle_bolt_connection *connection, const struct hed
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "this connection has an open transaction: commit or roll back first");
     }
-    const int status = send_all(connection, request, error);
+    struct heddle_bolt_flight *flight =
+        &connection
+             ->flights[(connection->first_flight + connection->flight_count) % HEDDLE_BOLT_IN_FLIGHT_MAX];
+    *flight = (struct heddle_bolt_flight){.taker = {flight_success, flight_record, flight_lost},
+                                          .request = request};
+    const int status = send_all(connection->channel, flight, error);
     if (status != HEDDLE_OK) {
-        const bool told = last_words(connection, request, connection->needs_reset, error);
         heddle_bolt_drop(connection);
-        if (told) {
-            return HEDDLE_DATABASE;
+        if (status != HEDDLE_DATABASE) {
+            set_action(error, HEDDLE_ACTION_RETRY); /* COMMIT is last: it cannot have arrived */
         }
-        set_action(error, HEDDLE_ACTION_RETRY); /* COMMIT is last: it cannot have arrived */
         return status;
     }
-    connection->flights[connection->flight_count++] =
-        (struct heddle_bolt_flight){.request = request, .after_reset = connection->needs_reset};
-    connection->needs_reset = false;
+    connection->flight_count++;
     return HEDDLE_OK;
 }
 
@@ -261,7 +244,7 @@ unsigned heddle_bolt_in_flight(const struct heddle_bolt_connection *connection)
 }
 
 /* Moves the records into the arena. */
-static int records_settle(struct reading *reading, struct heddle_error *error)
+static int records_settle(struct heddle_bolt_reading *reading, struct heddle_error *error)
 {
     struct heddle_bolt_result *result = &reading->outcome->result;
     if (result->record_count == 0) {
@@ -278,16 +261,17 @@ static int records_settle(struct reading *reading, struct heddle_error *error)
 }
 
 /* What is known when the answers did not all come. */
-static int cut_off(struct reading *reading, int status, struct heddle_error *error)
+static int cut_off(struct heddle_bolt_connection *connection, const struct heddle_bolt_reading *reading,
+                   const struct heddle_bolt_request *request, int status, struct heddle_error *error)
 {
-    heddle_bolt_drop(reading->connection);
+    heddle_bolt_drop(connection);
     if (reading->failed) {
         if (error != NULL) {
             *error = reading->first;
         }
         return reading->first.status;
     }
-    set_action(error, reading->request->uncertain ? HEDDLE_ACTION_ASK : HEDDLE_ACTION_RETRY);
+    set_action(error, request->uncertain ? HEDDLE_ACTION_ASK : HEDDLE_ACTION_RETRY);
     return status;
 }
 
@@ -298,17 +282,17 @@ int heddle_bolt_receive_outcome(struct heddle_bolt_connection *connection, struc
     if (connection->flight_count == 0) {
         return heddle_error_set(error, HEDDLE_INVALID, "no request is in flight on this connection");
     }
-    const struct heddle_bolt_flight flight = connection->flights[0];
+    struct heddle_bolt_flight *flight = &connection->flights[connection->first_flight];
+    struct heddle_bolt_reading reading = {.connection = connection, .arena = arena, .outcome = outcome};
+    flight->reading = &reading;
+    int status =
+        heddle_bolt_is_open(connection) ? read_flight(&reading, flight, error) : closed(connection, error);
+    flight->reading = NULL;
+    connection->first_flight = (connection->first_flight + 1) % HEDDLE_BOLT_IN_FLIGHT_MAX;
     connection->flight_count--;
-    memmove(connection->flights, connection->flights + 1, connection->flight_count * sizeof flight);
-    struct reading reading = {
-        .connection = connection, .request = flight.request, .arena = arena, .outcome = outcome};
-    int status = connection->stream.wire != NULL ? read_parts(&reading, flight.after_reset, error)
-                                                 : closed(connection, error);
     if (status != HEDDLE_OK) {
-        status = cut_off(&reading, status, error);
+        status = cut_off(connection, &reading, flight->request, status, error);
     } else if (reading.failed) {
-        mark_failed(connection);
         if (error != NULL) {
             *error = reading.first;
         }

@@ -39,7 +39,7 @@ static int exchange(struct heddle_bolt_connection *connection, struct heddle_are
 static void abandon(struct heddle_bolt_connection *connection)
 {
     connection->transaction = HEDDLE_BOLT_TRANSACTION_NONE;
-    connection->needs_reset = heddle_bolt_is_open(connection);
+    connection->channel->needs_reset = heddle_bolt_is_open(connection);
 }
 
 /* Between transactions, with nothing in flight? */

@@ -8,6 +8,26 @@
 
 #include <string.h>
 
+static int route_success(struct heddle_channel_taker *taker, enum heddle_channel_request request,
+                         struct heddle_unpack *unpack, struct heddle_error *error)
+{
+    struct heddle_bolt_route *route = (struct heddle_bolt_route *)taker;
+    (void)request;
+    return heddle_unpack_value(unpack, route->arena, &route->map, error);
+}
+
+int heddle_bolt_route_write(struct heddle_channel *channel, void *context, struct heddle_error *error)
+{
+    struct heddle_bolt_route *route = context;
+    const struct heddle_message_route fields = {.database = route->database};
+    if (!heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_ROUTE)) {
+        return HEDDLE_OK;
+    }
+    route->taker.success = route_success;
+    heddle_message_route(&channel->pack, channel->version, &route->routing, &fields);
+    return heddle_channel_expect(channel, HEDDLE_CHANNEL_ROUTE, &route->taker, error);
+}
+
 /* The addresses of a role, NULL if there is none. */
 static const struct heddle_value *role_addresses(const struct heddle_value *servers, const char *role)
 {

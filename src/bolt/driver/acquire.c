@@ -160,6 +160,7 @@ int heddle_driver_acquire(struct heddle_driver *driver, const struct heddle_need
 void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_channel *channel,
                                 const char *database, struct heddle_error *error)
 {
+    static const char transient[] = "Neo.TransientError.";
     struct heddle_error own = {.status = channel->broken ? HEDDLE_NETWORK : HEDDLE_DATABASE};
     if (error == NULL && channel->refusal != NULL) { /* nobody listens, and it has happened all the same */
         snprintf(own.code, sizeof own.code, "%s", channel->refusal->failure.code);
@@ -173,6 +174,9 @@ void heddle_driver_consequences(struct heddle_driver *driver, struct heddle_chan
     }
     if (error->status != HEDDLE_DATABASE) {
         return;
+    }
+    if (strncmp(error->code, transient, sizeof transient - 1) == 0) {
+        error->action = HEDDLE_ACTION_RETRY; /* a transaction has no rows to split */
     }
     if (strcmp(error->code, "Neo.ClientError.Security.AuthorizationExpired") == 0) {
         heddle_pool_expire(&driver->pool, channel->address);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "bolt/driver/login.h"
+#include "bolt/login.h"
 
 enum { NANOSECONDS_A_MILLISECOND = 1000000 };
 

@@ -214,7 +214,8 @@ static int cursor_broke(struct heddle_cursor *cursor, int status, struct heddle_
     const bool lost = session->channel->broken;
     const bool began = cursor->state != HEDDLE_CURSOR_RUNNING || lost;
     status = heddle_session_failed(session, status, error);
-    if (lost && began && !cursor->in_transaction && !session->reads && error->action == HEDDLE_ACTION_RETRY) {
+    if (lost && began && !cursor->in_transaction && !session->reads && status != HEDDLE_DATABASE &&
+        error->action == HEDDLE_ACTION_RETRY) {
         error->action = HEDDLE_ACTION_ASK; /* the statement was sent: who knows? */
     }
     if (cursor->in_transaction) {

@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
-#include "bolt/driver/login.h"
+#include "bolt/login.h"
 
 /* Whose home: the impersonated user's, else that of the session's own login, else (both NULL) of the driver's, whoever
  * its provider logs in. The user of a basic login counts as a user that is impersonated. */

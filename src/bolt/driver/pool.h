@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-#include "bolt/driver/channel.h"
+#include "bolt/channel.h"
 
 struct heddle_pool_wish;
 

@@ -159,14 +159,9 @@ static int impersonation_check(const struct heddle_session *session, struct hedd
                                 session->options.impersonated_user);
     }
     const struct heddle_notification_filter *filter = &session->options.notifications;
-    if ((filter->minimum_severity != NULL || filter->disabled_count > 0 || filter->none_disabled) &&
-        !heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_NOTIFICATIONS)) {
-        return heddle_error_set(
-            error, HEDDLE_INVALID,
-            "%s speaks Bolt %u.%u, which knows no notification filter (5.2 does): leave it out",
-            channel->address, channel->version.major, channel->version.minor);
-    }
-    return HEDDLE_OK;
+    return heddle_channel_check_filter(
+        channel, filter->minimum_severity != NULL || filter->disabled_count > 0 || filter->none_disabled,
+        error);
 }
 
 int heddle_session_collect(const struct heddle_session *session, struct heddle_bookmarks *set,

@@ -174,7 +174,7 @@ int heddle_transaction_commit(struct heddle_transaction *transaction, struct hed
     status = end_with(transaction, HEDDLE_CHANNEL_COMMIT, error);
     if (status != HEDDLE_OK) {
         status = transaction_failed(transaction, status, error);
-        if (transaction->state == HEDDLE_TRANSACTION_LOST && error != NULL) {
+        if (transaction->state == HEDDLE_TRANSACTION_LOST && status != HEDDLE_DATABASE && error != NULL) {
             /* A read changed nothing, whatever became of it. */
             error->action = session->reads ? HEDDLE_ACTION_RETRY : HEDDLE_ACTION_ASK;
         }

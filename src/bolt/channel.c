@@ -1,5 +1,5 @@
 /* channel.c: sending what was written, and handing out answers. */
-#include "bolt/driver/channel.h"
+#include "bolt/channel.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,7 @@ static void lose(struct heddle_channel_expectation expectation)
     }
 }
 
-/* Nothing will be answered any more. */
-static void channel_break(struct heddle_channel *channel)
+void heddle_channel_break(struct heddle_channel *channel)
 {
     channel->broken = true;
     channel->stale = true;
@@ -30,6 +29,7 @@ static void channel_break(struct heddle_channel *channel)
     const unsigned length = channel->queue_length;
     channel->queue_length = 0;
     channel->answered = channel->asked;
+    channel->needs_reset = false;
     heddle_buffer_reset(&channel->outbox);
     for (unsigned i = 0; i < length; i++) {
         lose(channel->queue[i]);
@@ -70,27 +70,6 @@ void heddle_channel_rewind(struct heddle_channel *channel, struct heddle_channel
     channel->asked = mark.asked;
 }
 
-int heddle_channel_flush(struct heddle_channel *channel, struct heddle_error *error)
-{
-    if (channel->broken) {
-        return closed(channel, error);
-    }
-    int status = heddle_buffer_check(&channel->outbox, error);
-    if (status == HEDDLE_OK && channel->outbox.length > 0) {
-        status =
-            heddle_bolt_stream_send(&channel->stream, channel->outbox.bytes, channel->outbox.length, error);
-    }
-    if (channel->holds_secret && channel->outbox.bytes != NULL) {
-        explicit_bzero(channel->outbox.bytes, channel->outbox.length);
-    }
-    channel->holds_secret = false;
-    heddle_buffer_reset(&channel->outbox);
-    if (status != HEDDLE_OK) {
-        channel_break(channel);
-    }
-    return status;
-}
-
 static struct heddle_channel_expectation queue_pop(struct heddle_channel *channel)
 {
     const struct heddle_channel_expectation front = channel->queue[0];
@@ -100,18 +79,37 @@ static struct heddle_channel_expectation queue_pop(struct heddle_channel *channe
     return front;
 }
 
+/* The server does nothing more until it hears RESET, unless that is on its way. */
+static void server_failed(struct heddle_channel *channel)
+{
+    channel->ignoring = true;
+    channel->needs_reset = channel->resets == 0;
+}
+
+static int cannot_reset(const struct heddle_channel *channel, struct heddle_error *error)
+{
+    heddle_error_set(error, HEDDLE_NETWORK, "%s could not reset the connection", channel->address);
+    if (error != NULL) {
+        error->action = HEDDLE_ACTION_RETRY;
+    }
+    return HEDDLE_NETWORK;
+}
+
 static int failure_in(struct heddle_channel *channel, struct heddle_unpack *unpack,
                       struct heddle_error *error)
 {
     struct heddle_refusal *refusal = NULL;
     const struct heddle_channel_expectation front = queue_pop(channel);
+    if (front.request == HEDDLE_CHANNEL_RESET) {
+        return cannot_reset(channel, error);
+    }
     const int status = heddle_refusal_read(unpack, &refusal, error);
     if (refusal != NULL) {
         heddle_refusal_destroy(channel->refusal);
         channel->refusal = refusal;
         refusal->of_run = front.request == HEDDLE_CHANNEL_RUN;
     }
-    channel->needs_reset = true;
+    server_failed(channel);
     if (front.request <= HEDDLE_CHANNEL_LOGOFF) {
         channel->stale = true; /* a server that refused a login hangs up */
     }
@@ -121,11 +119,15 @@ static int failure_in(struct heddle_channel *channel, struct heddle_unpack *unpa
 
 static int ignored_in(struct heddle_channel *channel, struct heddle_error *error)
 {
-    lose(queue_pop(channel));
-    if (channel->needs_reset) {
+    const struct heddle_channel_expectation front = queue_pop(channel);
+    if (front.request == HEDDLE_CHANNEL_RESET) {
+        return cannot_reset(channel, error);
+    }
+    lose(front);
+    if (channel->ignoring) {
         return HEDDLE_OK; /* the reason has been told */
     }
-    channel->needs_reset = true;
+    server_failed(channel);
     heddle_error_set(error, HEDDLE_DATABASE, "%s ignored a request and did not say why", channel->address);
     if (error != NULL) {
         error->action = HEDDLE_ACTION_RETRY;
@@ -151,6 +153,10 @@ static int message_in(struct heddle_channel *channel, struct heddle_error *error
     }
     if (tag == HEDDLE_MESSAGE_SUCCESS && fields == 1) {
         const struct heddle_channel_expectation front = queue_pop(channel);
+        if (front.request == HEDDLE_CHANNEL_RESET) {
+            channel->resets--;
+            channel->ignoring = false;
+        }
         return front.taker != NULL && front.taker->success != NULL
                    ? front.taker->success(front.taker, front.request, &unpack, error)
                    : HEDDLE_OK;
@@ -165,6 +171,60 @@ static int message_in(struct heddle_channel *channel, struct heddle_error *error
                             channel->address, tag);
 }
 
+/* A server that hangs up on us in the middle of a message may have said why: reads what has arrived, without waiting. True
+ * where that was a FAILURE, now in `error`. */
+static bool last_words(struct heddle_channel *channel, struct heddle_error *error)
+{
+    struct heddle_error told = {0};
+    int status = HEDDLE_OK;
+    if (channel->answered < channel->sent) {
+        return false; /* what arrives may be of those before, whose owners wait for it themselves */
+    }
+    channel->stream.deadline_ns = 1; /* long past */
+    while (status == HEDDLE_OK && channel->queue_length > 0) {
+        status = message_in(channel, &told);
+    }
+    if (status == HEDDLE_DATABASE && error != NULL) {
+        *error = told;
+    }
+    return status == HEDDLE_DATABASE;
+}
+
+int heddle_channel_send(struct heddle_channel *channel, const uint8_t *bytes, size_t length,
+                        struct heddle_error *error)
+{
+    if (channel->broken) {
+        return closed(channel, error);
+    }
+    int status = heddle_buffer_check(&channel->outbox, error);
+    if (status == HEDDLE_OK && channel->outbox.length > 0) {
+        status =
+            heddle_bolt_stream_send(&channel->stream, channel->outbox.bytes, channel->outbox.length, error);
+    }
+    if (status == HEDDLE_OK && length > 0) {
+        status = heddle_bolt_stream_send(&channel->stream, bytes, length, error);
+    }
+    if (channel->holds_secret && channel->outbox.bytes != NULL) {
+        explicit_bzero(channel->outbox.bytes, channel->outbox.length);
+    }
+    channel->holds_secret = false;
+    heddle_buffer_reset(&channel->outbox);
+    if (status == HEDDLE_OK) {
+        channel->sent = channel->asked;
+        return status;
+    }
+    if (status == HEDDLE_NETWORK && last_words(channel, error)) {
+        status = HEDDLE_DATABASE;
+    }
+    heddle_channel_break(channel);
+    return status;
+}
+
+int heddle_channel_flush(struct heddle_channel *channel, struct heddle_error *error)
+{
+    return heddle_channel_send(channel, NULL, 0, error);
+}
+
 int heddle_channel_read(struct heddle_channel *channel, struct heddle_error *error)
 {
     if (channel->broken) {
@@ -177,7 +237,7 @@ int heddle_channel_read(struct heddle_channel *channel, struct heddle_error *err
     const int status = message_in(channel, error);
     if (status != HEDDLE_OK && status != HEDDLE_DATABASE) {
         channel->timed_out = channel->stream.silences != silent_before;
-        channel_break(channel);
+        heddle_channel_break(channel);
     }
     return status;
 }
@@ -199,6 +259,15 @@ int heddle_channel_settle(struct heddle_channel *channel, struct heddle_error *e
     return heddle_channel_wait(channel, channel->asked, error);
 }
 
+int heddle_channel_write_reset(struct heddle_channel *channel, struct heddle_error *error)
+{
+    heddle_message_reset(&channel->pack);
+    HEDDLE_TRY(heddle_channel_expect(channel, HEDDLE_CHANNEL_RESET, NULL, error));
+    channel->resets++;
+    channel->needs_reset = false;
+    return HEDDLE_OK;
+}
+
 int heddle_channel_reset(struct heddle_channel *channel, struct heddle_error *error)
 {
     if (channel->broken) {
@@ -209,22 +278,13 @@ int heddle_channel_reset(struct heddle_channel *channel, struct heddle_error *er
         channel->queue[i].taker = NULL;
         lose(expectation);
     }
-    heddle_message_reset(&channel->pack);
-    HEDDLE_TRY(heddle_channel_expect(channel, HEDDLE_CHANNEL_RESET, NULL, error));
+    HEDDLE_TRY(heddle_channel_write_reset(channel, error));
     int status = heddle_channel_flush(channel, error);
-    channel->needs_reset = true; /* what was pending is ignored, and that is no news */
+    channel->ignoring = true;
     while (status == HEDDLE_OK && channel->queue_length > 0) {
-        const bool last = channel->queue_length == 1;
         status = heddle_channel_read(channel, error);
-        if (status == HEDDLE_DATABASE && !last) {
-            status = HEDDLE_OK;
-        }
+        status = status == HEDDLE_DATABASE ? HEDDLE_OK : status; /* of what was out: no matter any more */
     }
-    if (status == HEDDLE_DATABASE) {
-        channel_break(channel);
-        return closed(channel, error);
-    }
-    channel->needs_reset = status != HEDDLE_OK;
     return status;
 }
 
@@ -235,11 +295,7 @@ int heddle_channel_relogin(struct heddle_channel *channel, const struct heddle_a
     HEDDLE_TRY(heddle_login_create(auth, &login, error));
     heddle_login_destroy(channel->login);
     channel->login = login;
-    const struct heddle_message_auth message = {.scheme = login->auth.scheme,
-                                                .principal = login->auth.principal,
-                                                .credentials = login->auth.credentials,
-                                                .realm = login->auth.realm,
-                                                .parameters = login->auth.parameters};
+    const struct heddle_message_auth message = heddle_login_message(&login->auth);
     heddle_message_logoff(&channel->pack);
     HEDDLE_TRY(heddle_channel_expect(channel, HEDDLE_CHANNEL_LOGOFF, NULL, error));
     heddle_message_logon(&channel->pack, &message);

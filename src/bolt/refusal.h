@@ -2,8 +2,8 @@
  *
  * Ownership: whoever holds a refusal destroys it. Threads: one thread at a time.
  */
-#ifndef HEDDLE_BOLT_DRIVER_REFUSAL_H
-#define HEDDLE_BOLT_DRIVER_REFUSAL_H
+#ifndef HEDDLE_BOLT_REFUSAL_H
+#define HEDDLE_BOLT_REFUSAL_H
 
 #include <heddle/bolt.h>
 

@@ -3,7 +3,7 @@
  * Shapes: https://neo4j.com/docs/bolt/current/bolt/message/#messages-failure . What a server leaves out has the values of
  * the GQL standard's "general processing exception - unexpected error" (50N42).
  */
-#include "bolt/driver/refusal.h"
+#include "bolt/refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,12 +128,8 @@ int heddle_refusal_read(struct heddle_unpack *unpack, struct heddle_refusal **re
     }
     *refusal_out = refusal;
     const struct heddle_failure *failure = &refusal->failure;
-    heddle_bolt_failure_describe(failure->code, failure->gql_status, failure->message,
-                                 strlen(failure->message), error);
-    if (error != NULL && strncmp(failure->code, transient, sizeof transient - 1) == 0) {
-        error->action = HEDDLE_ACTION_RETRY; /* a transaction has no rows to split */
-    }
-    return HEDDLE_DATABASE;
+    return heddle_bolt_failure_describe(failure->code, failure->gql_status, failure->message,
+                                        strlen(failure->message), error);
 }
 
 void heddle_refusal_destroy(struct heddle_refusal *refusal)

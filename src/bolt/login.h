@@ -1,9 +1,9 @@
-/* login.h: a login with memory of its own. For this folder only.
+/* login.h: a login with memory of its own. For this room only.
  *
  * Ownership: heddle_login_destroy() wipes and frees. Threads: read-only after creation.
  */
-#ifndef HEDDLE_BOLT_DRIVER_LOGIN_H
-#define HEDDLE_BOLT_DRIVER_LOGIN_H
+#ifndef HEDDLE_BOLT_LOGIN_H
+#define HEDDLE_BOLT_LOGIN_H
 
 #include <heddle/bolt.h>
 
@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "bolt/messages.h"
 
 struct heddle_login {
     struct heddle_auth auth;            /* its texts are copies */
@@ -23,6 +24,9 @@ struct heddle_login {
 HEDDLE_MUST_CHECK int heddle_login_create(const struct heddle_auth *auth, struct heddle_login **login_out,
                                           struct heddle_error *error);
 void heddle_login_destroy(struct heddle_login *login); /* NULL is a no-op */
+
+/* The login as HELLO and LOGON have it; borrowed. */
+struct heddle_message_auth heddle_login_message(const struct heddle_auth *auth);
 
 /* True where both say the same to the server. */
 bool heddle_login_equal(const struct heddle_auth *a, const struct heddle_auth *b);

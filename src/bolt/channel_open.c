@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "bolt/driver/channel.h"
+#include "bolt/channel.h"
 #include "bolt/greeting.h"
 
 enum { NANOSECONDS_A_MILLISECOND = 1000000, ANSWER_ARENA_SIZE = 2048 };
@@ -64,21 +64,12 @@ static int hello_success(struct heddle_channel_taker *taker, enum heddle_channel
     return status;
 }
 
-static struct heddle_message_auth message_auth(const struct heddle_auth *auth)
-{
-    return (struct heddle_message_auth){.scheme = auth->scheme,
-                                        .principal = auth->principal,
-                                        .credentials = auth->credentials,
-                                        .realm = auth->realm,
-                                        .parameters = auth->parameters};
-}
-
 static int login_write(struct heddle_channel *channel, const struct heddle_channel_options *options,
                        const struct heddle_handshake *handshake, struct hello_taker *taker,
                        struct heddle_error *error)
 {
     struct heddle_bolt_agent agent;
-    const struct heddle_message_auth auth = message_auth(&channel->login->auth);
+    const struct heddle_message_auth auth = heddle_login_message(&channel->login->auth);
     struct heddle_message_hello hello = {.user_agent = options->user_agent,
                                          .filter = options->filter,
                                          .routing = options->routing,
@@ -104,12 +95,9 @@ static int refused(const struct heddle_channel *channel, struct heddle_error *er
     return heddle_error_prefix(error, "login to %s (%s) refused", channel->address, auth->scheme);
 }
 
-/* A filter that the server would not understand must not be lost silently. */
-static int filter_check(const struct heddle_channel *channel, const struct heddle_message_filter *filter,
-                        struct heddle_error *error)
+int heddle_channel_check_filter(const struct heddle_channel *channel, bool given, struct heddle_error *error)
 {
-    if ((filter->minimum_severity != NULL || filter->disabled_given) &&
-        !heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_NOTIFICATIONS)) {
+    if (given && !heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_NOTIFICATIONS)) {
         return heddle_error_set(
             error, HEDDLE_INVALID,
             "%s speaks Bolt %u.%u, which knows no notification filter (5.2 does): leave it out",
@@ -137,13 +125,20 @@ static int greet(struct heddle_channel *channel, const struct heddle_channel_opt
     HEDDLE_TRY(heddle_bolt_shake_hands(&channel->stream, channel->address, &handshake, error));
     channel->version = handshake.version;
     channel->utc = heddle_bolt_has(channel->version, HEDDLE_BOLT_FEATURE_UTC);
-    HEDDLE_TRY(filter_check(channel, &options->filter, error));
+    const struct heddle_message_filter *filter = &options->filter;
+    HEDDLE_TRY(heddle_channel_check_filter(
+        channel, (filter->minimum_severity != NULL || filter->disabled_given) && !options->filter_is_a_wish,
+        error));
     HEDDLE_TRY(login_write(channel, options, &handshake, &taker, error));
-    const int status = heddle_channel_settle(channel, error);
+    const uint64_t logged_in = channel->asked;
+    if (options->more != NULL) {
+        HEDDLE_TRY(options->more(channel, options->more_context, error));
+    }
+    const int status = heddle_channel_wait(channel, logged_in, error);
     if (status == HEDDLE_DATABASE) {
         return refused(channel, error);
     }
-    return status == HEDDLE_OK ? product_check(channel, error) : status;
+    return status == HEDDLE_OK && !options->any_product ? product_check(channel, error) : status;
 }
 
 static int milliseconds_left(uint64_t deadline_ns, int most)
@@ -169,7 +164,9 @@ static int channel_connect(struct heddle_channel *channel, const struct heddle_c
     HEDDLE_TRY(options->dial != NULL ? options->dial(options->dial_context, options->uri, &wire, error)
                                      : heddle_wire_connect(options->uri, &wire_options, &wire, error));
     heddle_bolt_stream_attach(&channel->stream, wire);
-    channel->stream.deadline_ns = options->deadline_ns;
+    channel->stream.deadline_ns = options->deadline_ns != 0
+                                      ? options->deadline_ns
+                                      : heddle_clock_ns() + (uint64_t)wanted * NANOSECONDS_A_MILLISECOND;
     channel->stream.silence_ms = options->read_timeout_ms;
     channel->read_timeout_ms = options->read_timeout_ms;
     HEDDLE_TRY(greet(channel, options, error));

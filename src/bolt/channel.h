@@ -1,26 +1,31 @@
-/* channel.h: one connection of the driver: messages out, answers to whoever waits for them. For this folder only.
+/* channel.h: one connection to one server, logged in: messages out, answers to whoever waits for them. Both ways to work with
+ * a server stand on it: the driver (driver/) and the loader's connection (connection.h). For this room only.
  *
  * Messages are written with channel->pack and announced by expect(), which says who takes the answer; flush() sends all of
  * them in one write; read() takes one message in and hands it to the oldest expectation. So whatever is pipelined is
- * answered in order, and records of one query can be read while another one's answer is waited for.
+ * answered in order, and records of one query can be read while another one's answer is waited for. Bytes that were
+ * encoded elsewhere go out by send(), without a copy.
  *
- * After a FAILURE the server ignores everything until RESET: `needs_reset` says so, reset() mends it. After
- * HEDDLE_NETWORK or HEDDLE_PROTOCOL the channel is `broken` for good.
+ * After a FAILURE the server ignores everything until RESET: `needs_reset` says that it must go ahead of anything new,
+ * write_reset() lets it, reset() also waits for its answer. After HEDDLE_NETWORK or HEDDLE_PROTOCOL the channel is `broken`
+ * for good.
  *
  * Threads: one channel, one thread at a time.
  */
-#ifndef HEDDLE_BOLT_DRIVER_CHANNEL_H
-#define HEDDLE_BOLT_DRIVER_CHANNEL_H
+#ifndef HEDDLE_BOLT_CHANNEL_H
+#define HEDDLE_BOLT_CHANNEL_H
 
 #include <stdatomic.h>
 
-#include "bolt/driver/login.h"
-#include "bolt/driver/refusal.h"
+#include "bolt/connection.h"
+#include "bolt/login.h"
+#include "bolt/refusal.h"
 #include "bolt/messages.h"
 #include "bolt/stream.h"
 
-/* LOGOFF, LOGON, TELEMETRY, BEGIN, RUN, PULL and what a few open cursors still wait for. */
-enum { HEDDLE_CHANNEL_QUEUE_MAX = 32 };
+/* Four requests of a loader with their RESETs; LOGOFF, LOGON, TELEMETRY, BEGIN, RUN, PULL and what a few open cursors of a
+ * driver still wait for. */
+enum { HEDDLE_CHANNEL_QUEUE_MAX = 160 };
 
 enum heddle_channel_request {
     HEDDLE_CHANNEL_HELLO,
@@ -71,7 +76,10 @@ struct heddle_channel {
     unsigned queue_length;
     uint64_t asked;    /* expectations so far */
     uint64_t answered; /* of them */
-    bool needs_reset;
+    uint64_t sent;     /* of them, those whose messages were handed over in full */
+    bool needs_reset;  /* RESET must go ahead of anything new */
+    bool ignoring;     /* what is out is ignored by the server, and that is no news */
+    unsigned resets;   /* RESETs whose answers are to come */
     bool broken;
     bool stale;                     /* not to be used for anything new */
     atomic_bool login_expired;      /* LOGOFF and LOGON before anything new; set by any thread */
@@ -90,13 +98,19 @@ struct heddle_channel_options {
     const struct heddle_message_routing *routing; /* of HELLO; NULL = a direct connection */
     const char *user_agent;
     struct heddle_message_filter filter;
+    bool filter_is_a_wish; /* a version that knows no filters will do */
+    bool any_product;      /* other products than Neo4j will do */
     struct heddle_wire_options wire;
     heddle_bolt_dial
         *dial; /* in place of heddle_wire_connect(): tests put their own here; NULL = the real one */
     void *dial_context;
-    int read_timeout_ms;  /* 0 = the server's hint */
-    uint64_t deadline_ns; /* for everything; 0 = none */
+    int read_timeout_ms; /* 0 = the server's hint */
+    uint64_t
+        deadline_ns; /* for everything; 0 = connecting, and then the login, get the wire's time limit each */
     const struct heddle_auth *auth;
+    /* Writes and announces what goes out with the login; its answers are still to be read when open() is done. NULL = nothing. */
+    int (*more)(struct heddle_channel *channel, void *context, struct heddle_error *error);
+    void *more_context;
 };
 
 /* Connects and logs in. Errors: HEDDLE_NETWORK, HEDDLE_PROTOCOL, HEDDLE_DATABASE (refused). */
@@ -105,6 +119,13 @@ HEDDLE_MUST_CHECK int heddle_channel_open(const struct heddle_channel_options *o
 
 /* GOODBYE where the wire takes it at once, then the end. NULL is a no-op. */
 void heddle_channel_close(struct heddle_channel *channel);
+
+/* Ends the wire; what is known about the server stays. Whatever is owed is lost. */
+void heddle_channel_break(struct heddle_channel *channel);
+
+/* A filter that the server would not understand must not be lost silently: HEDDLE_INVALID where one is `given`. */
+HEDDLE_MUST_CHECK int heddle_channel_check_filter(const struct heddle_channel *channel, bool given,
+                                                  struct heddle_error *error);
 
 /* Announces the message just written. HEDDLE_INTERNAL when too many are out. */
 HEDDLE_MUST_CHECK int heddle_channel_expect(struct heddle_channel *channel,
@@ -120,6 +141,12 @@ struct heddle_channel_mark {
 struct heddle_channel_mark heddle_channel_mark(const struct heddle_channel *channel);
 void heddle_channel_rewind(struct heddle_channel *channel, struct heddle_channel_mark mark);
 
+/* Sends what was written, and behind it `length` bytes that their owner has encoded. Takes in what the server says meanwhile.
+ * Where the server hangs up before it has heard all, but has said why: HEDDLE_DATABASE. The channel is broken after any
+ * failure. */
+HEDDLE_MUST_CHECK int heddle_channel_send(struct heddle_channel *channel, const uint8_t *bytes, size_t length,
+                                          struct heddle_error *error);
+
 /* Sends what was written. */
 HEDDLE_MUST_CHECK int heddle_channel_flush(struct heddle_channel *channel, struct heddle_error *error);
 
@@ -133,6 +160,9 @@ HEDDLE_MUST_CHECK int heddle_channel_wait(struct heddle_channel *channel, uint64
 
 /* Everything that is out. */
 HEDDLE_MUST_CHECK int heddle_channel_settle(struct heddle_channel *channel, struct heddle_error *error);
+
+/* Writes RESET, to be sent with what comes next. */
+HEDDLE_MUST_CHECK int heddle_channel_write_reset(struct heddle_channel *channel, struct heddle_error *error);
 
 /* RESET and its answer: whatever was open is over. The channel is broken where the server does not agree. */
 HEDDLE_MUST_CHECK int heddle_channel_reset(struct heddle_channel *channel, struct heddle_error *error);
