@@ -134,38 +134,6 @@ static void copy_sentence(char *out, size_t size, const char *text, size_t lengt
     out[kept] = '\0';
 }
 
-int heddle_bolt_failure_read(struct heddle_unpack *unpack, char gql_status_out[HEDDLE_BOLT_GQL_STATUS_SIZE],
-                             struct heddle_error *error)
-{
-    struct heddle_error found = {0};
-    char sentence[SENTENCE_MAX] = "";
-    gql_status_out[0] = '\0';
-    uint32_t count = 0;
-    HEDDLE_TRY(heddle_unpack_map(unpack, &count, error));
-    for (uint32_t i = 0; i < count; i++) {
-        const char *key = NULL;
-        size_t length = 0;
-        enum heddle_value_type type = HEDDLE_VALUE_NULL;
-        HEDDLE_TRY(heddle_unpack_string(unpack, &key, &length, error));
-        HEDDLE_TRY(heddle_unpack_peek(unpack, &type, error));
-        if (type != HEDDLE_VALUE_STRING) {
-            HEDDLE_TRY(heddle_unpack_skip(unpack, error));
-            continue;
-        }
-        const char *text = NULL;
-        size_t text_length = 0;
-        HEDDLE_TRY(heddle_unpack_string(unpack, &text, &text_length, error));
-        if (key_is(key, length, "code") || key_is(key, length, "neo4j_code")) {
-            copy_sentence(found.code, sizeof found.code, text, text_length);
-        } else if (key_is(key, length, "message")) {
-            copy_sentence(sentence, sizeof sentence, text, text_length);
-        } else if (key_is(key, length, "gql_status")) {
-            copy_sentence(gql_status_out, HEDDLE_BOLT_GQL_STATUS_SIZE, text, text_length);
-        }
-    }
-    return heddle_bolt_failure_describe(found.code, gql_status_out, sentence, strlen(sentence), error);
-}
-
 int heddle_bolt_failure_describe(const char *code, const char *gql_status, const char *text, size_t length,
                                  struct heddle_error *error)
 {

@@ -25,12 +25,6 @@ HEDDLE_MUST_CHECK int heddle_bolt_success_read(struct heddle_unpack *unpack, str
                                                struct heddle_bolt_success *success_out,
                                                struct heddle_error *error);
 
-/* Reads the one map of a FAILURE, in the shape before or since 5.7, into `error`: status HEDDLE_DATABASE, code,
- * message, action by the failure table. Answers HEDDLE_DATABASE, or HEDDLE_PROTOCOL when malformed. */
-HEDDLE_MUST_CHECK int heddle_bolt_failure_read(struct heddle_unpack *unpack,
-                                               char gql_status_out[HEDDLE_BOLT_GQL_STATUS_SIZE],
-                                               struct heddle_error *error);
-
 /* Fills `error` for a server's failure: code, action by the failure table, and a message of the first line of the server's
  * `text`, advice and code. Answers HEDDLE_DATABASE. */
 int heddle_bolt_failure_describe(const char *code, const char *gql_status, const char *text, size_t length,
