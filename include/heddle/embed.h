@@ -139,7 +139,7 @@ struct heddle_embed_statistics {
     uint64_t texts;            /* asked for: embedded + folded + remembered + null + failed */
     uint64_t texts_embedded;   /* went through the model */
     uint64_t texts_folded;     /* equal to an earlier text of the same call: vector copied */
-    uint64_t texts_remembered; /* found in the cache file */
+    uint64_t texts_remembered; /* found in the cache file, or kept by an earlier run of the load */
     uint64_t tokens;           /* that went through the model */
     uint64_t truncated;
     uint64_t no_text;

@@ -11,10 +11,13 @@ struct heddle_embedding_thread {
     const struct heddle_embedding_slot *slots;
     size_t slot_count;
     struct heddle_embedder_worker **workers;
-    uint64_t remembered; /* texts whose vector came from a cache */
+    const struct heddle_embedding_memory *memory; /* or NULL */
+    uint64_t remembered;                          /* texts whose vector came from a cache */
+    uint64_t kept;                                /* texts whose vector an earlier run had computed */
 };
 
 int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots, size_t slot_count,
+                                   const struct heddle_embedding_memory *memory,
                                    struct heddle_embedding_thread **thread_out, struct heddle_error *error)
 {
     struct heddle_embedding_thread *thread = heddle_calloc(1, sizeof *thread);
@@ -23,6 +26,7 @@ int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots, si
     }
     thread->slots = slots;
     thread->slot_count = slot_count;
+    thread->memory = memory;
     thread->workers = heddle_calloc(slot_count, sizeof(struct heddle_embedder_worker *));
     int status = thread->workers == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
     for (size_t i = 0; status == HEDDLE_OK && i < slot_count; i++) {
@@ -62,11 +66,12 @@ struct pending {
     size_t count;
 };
 
-/* Takes what the cache knows and lists the rest. */
+/* Takes what was kept and what the cache knows, and lists the rest. A row that is done gets no vector: nobody asks for it. */
 static int recall(struct heddle_embedding_thread *thread, const struct heddle_embedding_slot *slot,
-                  struct heddle_batch *batch, const struct heddle_embed_text *texts, float *vectors,
-                  struct pending *pending, struct heddle_error *error)
+                  const struct heddle_embedding_rows *rows, const struct heddle_embed_text *texts,
+                  float *vectors, uint8_t *valid, struct pending *pending, struct heddle_error *error)
 {
+    const struct heddle_batch *batch = rows->batch;
     const size_t width = heddle_embedder_dimensions(slot->embedder);
     pending->texts = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->texts);
     pending->rows = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->rows);
@@ -74,8 +79,13 @@ static int recall(struct heddle_embedding_thread *thread, const struct heddle_em
         return heddle_error_out_of_memory(error);
     }
     for (size_t row = 0; row < batch->rows; row++) {
-        if (slot->cache != NULL && texts[row].text != NULL &&
-            heddle_text_cache_find(slot->cache, texts[row].text, texts[row].length, vectors + row * width)) {
+        if (heddle_embedding_row_is_done(rows, row)) {
+            set_null(valid, row);
+        } else if (heddle_embedding_row_is_found(rows, row)) {
+            thread->kept++;
+        } else if (slot->cache != NULL && texts[row].text != NULL &&
+                   heddle_text_cache_find(slot->cache, texts[row].text, texts[row].length,
+                                          vectors + row * width)) {
             thread->remembered++;
         } else {
             pending->texts[pending->count] = texts[row];
@@ -139,8 +149,12 @@ static int embed_column(struct heddle_embedding_thread *thread, size_t slot_inde
         return heddle_error_out_of_memory(error);
     }
     memset(valid, 0xff, batch->rows / 8 + 1);
+    struct heddle_embedding_rows rows;
     struct pending pending = {0};
-    HEDDLE_TRY(recall(thread, slot, batch, texts, vectors, &pending, error));
+    HEDDLE_TRY(
+        heddle_embedding_rows_find(&rows, thread->memory, batch, slot_index, width, texts, vectors, error));
+    HEDDLE_TRY(recall(thread, slot, &rows, texts, vectors, valid, &pending, error));
+    HEDDLE_TRY(heddle_embedding_rows_start(&rows, pending.rows, pending.count, error));
     pending.fates = heddle_arena_calloc(batch->arena, pending.count, sizeof *pending.fates);
     pending.vectors = heddle_malloc(pending.count * width * sizeof *pending.vectors);
     int status =
@@ -153,6 +167,9 @@ static int embed_column(struct heddle_embedding_thread *thread, size_t slot_inde
         status = put_back(thread, slot_index, batch, &pending, vectors, valid, error);
     }
     free(pending.vectors);
+    if (status == HEDDLE_OK) {
+        status = heddle_embedding_rows_keep(&rows, vectors, valid, error);
+    }
     *out = (struct heddle_column){.type = HEDDLE_TYPE_VECTOR,
                                   .length = batch->rows,
                                   .valid = valid,
@@ -184,8 +201,9 @@ int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_b
 void heddle_embedding_statistics(const struct heddle_embedding_thread *thread,
                                  struct heddle_embed_statistics *total)
 {
-    total->texts += thread->remembered;
+    total->texts += thread->remembered + thread->kept;
     total->texts_folded += thread->remembered;
+    total->texts_remembered += thread->kept;
     for (size_t i = 0; i < thread->slot_count; i++) {
         struct heddle_embed_statistics one = {0};
         heddle_embedder_worker_statistics(thread->workers[i], &one);

@@ -5,6 +5,7 @@
 #include <heddle/embed.h>
 
 #include "column/batch.h"
+#include "run/embedding_memory.h"
 #include "run/plan.h"
 #include "run/text_cache.h"
 
@@ -15,16 +16,17 @@ struct heddle_embedding_slot {
     struct heddle_text_cache *cache;  /* borrowed; or NULL: every text is embedded */
 };
 
-/* The workspaces of one thread: one worker a slot. */
+/* The workspaces of one thread: one worker a slot. `memory` is borrowed, or NULL: every text is embedded. */
 struct heddle_embedding_thread;
 
 HEDDLE_MUST_CHECK int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots,
                                                      size_t slot_count,
+                                                     const struct heddle_embedding_memory *memory,
                                                      struct heddle_embedding_thread **thread_out,
                                                      struct heddle_error *error);
 
-/* Fills batch->vectors: one VECTOR column a slot, null where the row has no text or its text could not be embedded; why not
- * stands in batch->failures. The batch must belong to this thread alone for the call. Errors: those of
+/* Fills batch->vectors: one VECTOR column a slot, null where the row has no text, where its text could not be embedded (why not
+ * stands in batch->failures), and where the memory says that the row is done. The batch must belong to this thread alone for the call. Errors: those of
  * heddle_embedder_embed(). */
 HEDDLE_MUST_CHECK int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_batch *batch,
                                            struct heddle_error *error);

@@ -154,7 +154,8 @@ static void *embed_all(void *argument)
     struct heddle_pipeline *pipeline = stage->pipeline;
     struct heddle_error error = {0};
     struct heddle_embedding_thread *thread = NULL;
-    int status = heddle_embedding_thread_create(pipeline->slots, pipeline->slot_count, &thread, &error);
+    int status = heddle_embedding_thread_create(pipeline->slots, pipeline->slot_count, pipeline->memory,
+                                                &thread, &error);
     if (status == HEDDLE_OK) {
         status = embed_items(stage, thread, &error);
         pthread_mutex_lock(&stage->lock);

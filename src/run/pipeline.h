@@ -38,7 +38,8 @@ struct heddle_pipeline {
     struct heddle_source *source;
     const struct heddle_embedding_slot *slots; /* of the pass's source; none = no embedding in this pass */
     size_t slot_count;
-    size_t threads; /* that embed */
+    size_t threads;                               /* that embed */
+    const struct heddle_embedding_memory *memory; /* what need not be embedded again; or NULL */
     struct heddle_pipeline_outlet outlet;
     const _Atomic bool *stop; /* set from another thread: no more batches are read */
     struct heddle_pipeline_counters *counters;

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -56,7 +58,7 @@ static void each_row_gets_the_vector_of_its_text_bit_for_bit_from_encoder_or_mem
     assert_int_equal(heddle_text_cache_create(heddle_embedder_dimensions(embedder), &cache, NULL), HEDDLE_OK);
     const struct heddle_embedding_slot slot = {.embedder = embedder, .cache = cache};
     struct heddle_embedding_thread *thread = NULL;
-    assert_int_equal(heddle_embedding_thread_create(&slot, 1, &thread, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_embedding_thread_create(&slot, 1, NULL, &thread, NULL), HEDDLE_OK);
     const char *const first[] = {"pump leaks", "valve stuck", "pump leaks", NULL, "  "};
     const char *const second[] = {"cracked blade", "valve stuck", NULL, "pump leaks"};
     struct heddle_batch *one = batch_of(first, 5);
@@ -83,6 +85,106 @@ static void each_row_gets_the_vector_of_its_text_bit_for_bit_from_encoder_or_mem
     heddle_text_cache_destroy(cache);
 }
 
+/* ---- a run after a kill ---- */
+
+enum { BATCH_POSITION = 100 };
+
+static const char *const texts_of_run[] = {"pump leaks", "valve stuck", NULL, "cracked blade"};
+
+/* Rows 100 of target 0, and 100 and 103 of target 1, are settled; the others are new. */
+static size_t recall_some(void *context, size_t target, uint64_t position, size_t rows, uint8_t *fates)
+{
+    (void)context;
+    size_t old = 0;
+    for (size_t i = 0; i < rows; i++) {
+        const uint64_t row = position + i - BATCH_POSITION;
+        fates[i] = row == 0 || (target == 1 && row == 3) ? HEDDLE_FATE_DONE : HEDDLE_FATE_NEW;
+        old += fates[i] != HEDDLE_FATE_NEW;
+    }
+    return old;
+}
+
+/* Embeds the texts of the run as one batch; what was done is added to *statistics. */
+static struct heddle_batch *embed_with(const struct heddle_embedding_memory *memory,
+                                       struct heddle_embed_statistics *statistics)
+{
+    const struct heddle_embedding_slot slot = {.embedder = embedder};
+    struct heddle_embedding_thread *thread = NULL;
+    assert_int_equal(heddle_embedding_thread_create(&slot, 1, memory, &thread, NULL), HEDDLE_OK);
+    struct heddle_batch *batch = batch_of(texts_of_run, 4);
+    batch->position = BATCH_POSITION;
+    assert_int_equal(heddle_embedding_run(thread, batch, NULL), HEDDLE_OK);
+    *statistics = (struct heddle_embed_statistics){0};
+    heddle_embedding_statistics(thread, statistics);
+    heddle_embedding_thread_destroy(thread);
+    return batch;
+}
+
+static struct heddle_kept_vectors *open_kept(const char *folder)
+{
+    const struct heddle_kept_vectors_options options = {folder, 1, "test", true, 0};
+    struct heddle_kept_vectors *kept = NULL;
+    assert_int_equal(heddle_kept_vectors_open(&options, &kept, NULL), HEDDLE_OK);
+    return kept;
+}
+
+static void a_vector_that_was_kept_is_not_computed_again(void **state)
+{
+    (void)state;
+    char folder[64];
+    snprintf(folder, sizeof folder, "%s/heddle-embed-XXXXXX", P_tmpdir);
+    assert_non_null(mkdtemp(folder));
+    struct heddle_embed_statistics statistics;
+    struct heddle_embedding_memory memory = {.kept = open_kept(folder)};
+    heddle_batch_release(embed_with(&memory, &statistics));
+    assert_int_equal(statistics.texts_embedded, 3);
+    heddle_kept_vectors_close(memory.kept);
+    memory.kept = open_kept(folder);
+    struct heddle_batch *batch = embed_with(&memory, &statistics);
+    assert_int_equal(statistics.texts_embedded, 0);
+    assert_int_equal(statistics.texts_remembered, 3);
+    assert_int_equal(statistics.texts, 4);
+    assert_int_equal(statistics.no_text, 1);
+    assert_vector_of(batch, 0, "pump leaks");
+    assert_vector_of(batch, 1, "valve stuck");
+    assert_true(heddle_column_is_null(&batch->vectors[0], 2));
+    assert_vector_of(batch, 3, "cracked blade");
+    heddle_batch_release(batch);
+    struct heddle_kept_vectors_statistics kept;
+    heddle_kept_vectors_statistics(memory.kept, &kept);
+    assert_int_equal(kept.again, 0);
+    heddle_kept_vectors_finish(memory.kept);
+    heddle_kept_vectors_close(memory.kept);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void a_row_that_every_target_has_is_not_embedded(void **state)
+{
+    (void)state;
+    const struct heddle_target targets[] = {
+        {.kind = HEDDLE_TARGET_NODE, .vector_property = "v", .vector_slot = 0},
+        {.kind = HEDDLE_TARGET_NODE, .vector_property = "v", .vector_slot = 0},
+        {.kind = HEDDLE_TARGET_NODE}, /* takes no vector: nobody asks about its rows */
+    };
+    const size_t all[] = {0, 1, 2};
+    const struct heddle_ledger ledger = {.recall = recall_some};
+    struct heddle_embedding_memory memory = {
+        .ledger = &ledger, .targets = targets, .pass_targets = all, .pass_target_count = 3};
+    struct heddle_embed_statistics statistics;
+    struct heddle_batch *batch = embed_with(&memory, &statistics);
+    assert_int_equal(statistics.texts_embedded, 2);
+    assert_true(heddle_column_is_null(&batch->vectors[0], 0));
+    assert_vector_of(batch, 1, "valve stuck");
+    assert_vector_of(batch, 3, "cracked blade"); /* target 0 has not got it */
+    heddle_batch_release(batch);
+    memory.pass_targets = &all[1]; /* a pass that feeds target 1 alone */
+    memory.pass_target_count = 1;
+    batch = embed_with(&memory, &statistics);
+    assert_int_equal(statistics.texts_embedded, 1);
+    assert_vector_of(batch, 1, "valve stuck");
+    heddle_batch_release(batch);
+}
+
 int main(void)
 {
     const char *directory = HEDDLE_SOURCE_DIR "/build/deps/models/all-MiniLM-L6-v2";
@@ -93,6 +195,8 @@ int main(void)
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_gets_the_vector_of_its_text_bit_for_bit_from_encoder_or_memory),
+        cmocka_unit_test(a_vector_that_was_kept_is_not_computed_again),
+        cmocka_unit_test(a_row_that_every_target_has_is_not_embedded),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     heddle_embedder_close(embedder);

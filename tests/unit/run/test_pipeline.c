@@ -50,9 +50,11 @@ struct heddle_embedding_thread {
 };
 
 int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots, size_t slot_count,
+                                   const struct heddle_embedding_memory *memory,
                                    struct heddle_embedding_thread **thread_out, struct heddle_error *error)
 {
     (void)slots;
+    (void)memory;
     (void)slot_count;
     *thread_out = heddle_calloc(1, sizeof **thread_out);
     return *thread_out == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
