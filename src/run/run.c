@@ -70,6 +70,7 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
         .targets = run->plan->targets,
         .target_count = run->plan->target_count,
         .writers = (size_t)heddle_run_number(run, HEDDLE_OPTION_WRITERS),
+        .pipeline_depth = (size_t)heddle_run_number(run, HEDDLE_OPTION_PIPELINE_DEPTH),
         .batch_rows = (size_t)heddle_run_number(run, HEDDLE_OPTION_BATCH_ROWS),
         .batch_bytes = (size_t)heddle_run_number(run, HEDDLE_OPTION_BATCH_BYTES),
         .tx_timeout_ms = (uint32_t)heddle_run_number(run, HEDDLE_OPTION_TX_TIMEOUT),

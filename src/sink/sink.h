@@ -80,9 +80,10 @@ struct heddle_sink_options {
     const char *ca_file;
     const struct heddle_target *targets;
     size_t target_count;
-    size_t writers;     /* 0 = automatic */
-    size_t batch_rows;  /* 0 = automatic */
-    size_t batch_bytes; /* 0 = automatic */
+    size_t writers;        /* 0 = automatic */
+    size_t pipeline_depth; /* transactions sent on a connection before the first is answered; 0 = 1 */
+    size_t batch_rows;     /* 0 = automatic */
+    size_t batch_bytes;    /* 0 = automatic */
     uint32_t tx_timeout_ms;
     enum heddle_vector_index_when vector_index;
     uint64_t seed; /* of the key hash */

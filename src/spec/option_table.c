@@ -12,7 +12,8 @@ enum {
     MIB = 1024 * 1024,
     BATCH_ROWS_MAX = 100 * 1000,
     WRITERS_MAX = 256,
-    THREADS_MAX = 1024, /* more cores than any machine that loads tables */
+    PIPELINE_DEPTH_MAX = 4, /* as many as a Bolt connection keeps in flight */
+    THREADS_MAX = 1024,     /* more cores than any machine that loads tables */
     DIMENSIONS_MAX = 65536,
     EMBEDDING_ITEMS_MAX = 100 * 1000,
     SECOND_MS = 1000,
@@ -149,6 +150,18 @@ static const struct heddle_option table[HEDDLE_OPTION_COUNT] = {
      .on_target = true,
      .choices = no_names,
      .help = "Connections that write at the same time; auto is the server's cores, at most 8.",
+     .category = "writing"},
+    {.id = HEDDLE_OPTION_PIPELINE_DEPTH,
+     .name = "pipeline_depth",
+     .kind = HEDDLE_OPTION_NUMBER,
+     .placeholder = "N",
+     .default_text = "1",
+     .minimum = 1,
+     .maximum = PIPELINE_DEPTH_MAX,
+     .aliases = no_names,
+     .choices = no_names,
+     .help =
+         "Transactions sent on a connection before the first is answered; 2 where the server is far away.",
      .category = "writing"},
     {.id = HEDDLE_OPTION_VECTOR_INDEX,
      .name = "vector_index",
@@ -375,6 +388,7 @@ static const char *const kebab_names[HEDDLE_OPTION_COUNT] = {
     "batch-rows",
     "batch-bytes",
     "writers",
+    "pipeline-depth",
     "vector-index",
     "precision",
     "embed-threads",

@@ -177,6 +177,9 @@ static int dial(void *context, const struct heddle_uri *uri, struct heddle_wire 
         }
         return HEDDLE_NETWORK;
     }
+    if (script->dials == (script->dials_max > 0 ? script->dials_max : BOLT_SCRIPT_DIALS_MAX)) {
+        return heddle_error_set(error, HEDDLE_PROTOCOL, "the script is not meant to be dialled that often");
+    }
     struct wire_memory *wire = next_wire(script);
     heddle_uri_address(uri, script->dialled[script->dials - 1]);
     *wire_out = &wire->base;

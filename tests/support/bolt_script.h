@@ -35,6 +35,7 @@ struct bolt_script {
     struct wire_memory wires[BOLT_SCRIPT_DIALS_MAX];
     int dials;         /* wires used so far */
     int dials_refused; /* the next that many dials fail */
+    int dials_max;     /* later dials fail for good; 0 = BOLT_SCRIPT_DIALS_MAX */
     char dialled[BOLT_SCRIPT_DIALS_MAX][HEDDLE_URI_ADDRESS_MAX];
     struct heddle_framing framings[BOLT_SCRIPT_DIALS_MAX]; /* of what the client sends */
     size_t heard[BOLT_SCRIPT_DIALS_MAX];                   /* bytes of a wire's to_peer already looked at */

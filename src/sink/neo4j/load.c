@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "sink/neo4j/encode.h"
+#include "sink/neo4j/writer.h"
 
 int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
 {
@@ -14,7 +15,7 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
     const struct heddle_schedule_options schedule = {
         .spaces = load->space_count > 0 ? load->space_count : 1,
         .parts = load->parts,
-        .writers = load->writer_max,
+        .writers = heddle_writers_in_flight_max(load),
     };
     pthread_mutex_init(&load->lock, NULL);
     pthread_cond_init(&load->work_changed, NULL);

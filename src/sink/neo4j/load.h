@@ -23,11 +23,12 @@
 #define HEDDLE_LOAD_BYTES_MAX ((size_t)48 * 1024 * 1024)
 #define HEDDLE_LOAD_ROWS_MAX ((size_t)400000)
 
-/* Parts a writer: enough that a free one is nearly always there, few enough that tiles fill. */
-enum { HEDDLE_LOAD_PARTS_A_WRITER = 4, HEDDLE_LOAD_WRITERS_MAX = 256 };
+/* Parts for each transaction in flight: enough that a free one is nearly always there, few enough that tiles fill. */
+enum { HEDDLE_LOAD_PARTS_EACH = 4, HEDDLE_LOAD_WRITERS_MAX = 256 };
 
 struct heddle_heartbeat;
 struct heddle_parcel;
+struct heddle_outbox;
 
 /* The rows of one parcel for one target. */
 struct heddle_lot {
@@ -95,6 +96,8 @@ struct heddle_load {
     struct heddle_samples **samples; /* a target */
     uint64_t next_token;
     uint64_t token_counter; /* of the last token; marks.h */
+    struct heddle_outbox *outbox; /* of the writers */
+    size_t writers_at_work;
     pthread_t *threads;
     size_t thread_count;
 };

@@ -1,29 +1,64 @@
-/* transaction.h: rows to the server and back, whatever happens on the way.
+/* transaction.h: the rows that one transaction writes, encoded once and kept until their fate is known: sent, answered, and
+ * sent again as they are.
  *
- *   transient failure        wait (milliseconds for locks), send the same bytes again
- *   connection lost          dial again; the same bytes again where nothing can have been committed
- *   outcome unknown          the same again where writing twice changes nothing (MERGE), else stop and say so
- *   too large for the server two halves
- *   one row at fault         halves until the row is found: reject
- *   an end is missing        count(*) below the rows sent: a read names the rows: rejects
- *   anything else            stop
+ *   heddle_transaction_create(&transaction, error);
+ *   heddle_transaction_assign(transaction, plan, rows, count);        any number of times
+ *   heddle_transaction_encode(load, dialect, transaction, error);     ahead of time; send() does it where nobody did
+ *   heddle_transaction_send(writer, transaction, error);
+ *   heddle_transaction_receive(writer, transaction);                  the oldest one sent; its fate is in the transaction
+ *
+ * What becomes of one that did not go through: retry.h (the same again), settle.h (halves, single rows). What a server's
+ * answer says: answer.h.
+ *
+ * Ownership: rows and plan are borrowed. Bytes stay until the next assign(): a retry sends the very same.
+ * Threads:   one transaction, one thread at a time; it may be encoded by one and sent by another.
  */
 #ifndef HEDDLE_SINK_NEO4J_TRANSACTION_H
 #define HEDDLE_SINK_NEO4J_TRANSACTION_H
 
-#include "sink/neo4j/writer.h"
+#include "bolt/request.h"
+#include "sink/neo4j/answer.h"
+#include "sink/neo4j/load.h"
 
-/* How long one transaction is tried again before the load stops, and how long a server may be away. */
-enum { HEDDLE_TRANSACTION_PATIENCE_MS = 60000, HEDDLE_TRANSACTION_ABSENCE_MS = 30000 };
+struct heddle_writer;
 
-/* Writes rows[0 .. count) of a plan and settles each (heddle_load_settle). On failure some may be settled and others
- * not. Errors: HEDDLE_DATABASE, HEDDLE_NETWORK (both: stop), HEDDLE_REJECTED, HEDDLE_INTERRUPTED (asked to end while
- * waiting), HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_transaction_write(struct heddle_writer *writer, const struct heddle_plan *plan,
-                                               const struct heddle_schedule_row *rows, size_t count,
-                                               struct heddle_error *error);
+struct heddle_transaction {
+    struct heddle_schedule_work *work; /* that the rows belong to; NULL where the caller keeps it */
+    const struct heddle_plan *plan;
+    const struct heddle_schedule_row *rows;
+    size_t count;
+    struct heddle_bolt_request *request; /* owned */
+    struct heddle_pack_dialect dialect;  /* that the request is encoded in */
+    bool encoded;
+    /* The last try, and what came of it. */
+    uint64_t token; /* for the hooks */
+    uint64_t dials; /* writer->dials: on which connection it was */
+    int status;
+    struct heddle_error reason; /* where it failed: action RETRY, ASK, SPLIT, REJECT or FATAL */
+    struct heddle_written written;
+};
 
-/* Opens or reopens the writer's connection, patiently. Errors: as above, and a refused login. */
-HEDDLE_MUST_CHECK int heddle_transaction_connect(struct heddle_writer *writer, struct heddle_error *error);
+/* Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_transaction_create(struct heddle_transaction **transaction_out,
+                                                struct heddle_error *error);
+void heddle_transaction_destroy(struct heddle_transaction *transaction); /* NULL is a no-op */
+
+/* Gives it rows[0 .. count) of a plan; what it held before is forgotten. */
+void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_plan *plan,
+                               const struct heddle_schedule_row *rows, size_t count);
+
+/* Writes the request: BEGIN, the statements, COMMIT. Errors: HEDDLE_OUT_OF_MEMORY, HEDDLE_INVALID. */
+HEDDLE_MUST_CHECK int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_dialect dialect,
+                                                struct heddle_transaction *transaction,
+                                                struct heddle_error *error);
+
+/* Connects where that is needed (patience.h), tells the hook, hands the request to the network. On failure nothing was
+ * committed and `reason` of the transaction says what to do, as after receive(). */
+HEDDLE_MUST_CHECK int heddle_transaction_send(struct heddle_writer *writer,
+                                              struct heddle_transaction *transaction);
+
+/* Waits for the answer to the oldest request of the writer's connection, which must be this one; tells the hook. Answers
+ * transaction->status. */
+int heddle_transaction_receive(struct heddle_writer *writer, struct heddle_transaction *transaction);
 
 #endif

@@ -1,104 +1,9 @@
 /* test_neo4j_transaction.c: every answer that a server can give to a transaction, played by a script: what is sent again,
  * what is cut in two, which row is set aside, when the load stops. No socket, no thread.
  */
-#include "rows_fixture.h"
+#include "scripted_fixture.h"
 
 #include "base/memory.h"
-#include "sink/neo4j/load.h"
-#include "sink/neo4j/transaction.h"
-#include "support/bolt_script.h"
-
-#define LOGIN "C: HELLO", "C: LOGON", "S: SUCCESS {\"server\": \"Neo4j/5.26.0\"}", "S: SUCCESS {}"
-#define SENT "C: BEGIN", "C: RUN UNWIND $rows", "C: PULL", "C: COMMIT"
-#define COMMITTED(STATS)                                                                                     \
-    "S: SUCCESS {}", "S: SUCCESS {\"fields\": []}", "S: SUCCESS {\"stats\": " STATS "}", "S: SUCCESS {}"
-#define MATCHED(N, STATS)                                                                                    \
-    "S: SUCCESS {}", "S: SUCCESS {\"fields\": [\"n\"]}", "S: RECORD [" N "]",                                \
-        "S: SUCCESS {\"stats\": " STATS "}", "S: SUCCESS {}"
-#define FAILED(CODE)                                                                                         \
-    "S: SUCCESS {}", "S: FAILURE {\"neo4j_code\": \"" CODE "\", \"message\": \"because of the test\"}",      \
-        "S: IGNORED", "S: IGNORED"
-#define RESET "C: RESET"
-#define RESET_DONE "S: SUCCESS {}"
-
-#define DEADLOCK "Neo.TransientError.Transaction.DeadlockDetected"
-#define CONSTRAINT "Neo.ClientError.Schema.ConstraintValidationFailed"
-#define TOO_LARGE "Neo.ClientError.General.TransactionOutOfMemoryError"
-#define READ_ONLY "Neo.ClientError.Security.Forbidden"
-
-/* What the hooks were told. */
-struct told {
-    size_t sent;
-    size_t outcomes[3];
-};
-
-/* A load without threads, whose server is a script. */
-struct scripted {
-    struct fixture_job job;
-    struct fixture_rejects rejects;
-    struct told told;
-    struct heddle_sink_options options;
-    struct heddle_load load;
-    struct heddle_writer writer;
-    struct bolt_script script;
-};
-
-static int tell_before(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
-                       struct heddle_error *error)
-{
-    (void)token;
-    (void)rows;
-    (void)error;
-    ((struct told *)context)->sent++;
-    return HEDDLE_OK;
-}
-
-static void tell_outcome(void *context, uint64_t token, enum heddle_outcome outcome)
-{
-    (void)token;
-    ((struct told *)context)->outcomes[outcome]++;
-}
-
-static void scripted_init(struct scripted *test, const char *const *lines)
-{
-    memset(test, 0, sizeof *test);
-    pthread_mutex_init(&test->rejects.lock, NULL);
-    fixture_job_init(&test->job);
-    bolt_script_init(&test->script, 5, 8, lines);
-    test->options = (struct heddle_sink_options){
-        .targets = test->job.targets,
-        .target_count = TARGETS,
-        .rejects = {fixture_reject, &test->rejects},
-        .hooks = {tell_before, tell_outcome, &test->told},
-    };
-    test->load.options = &test->options;
-    test->load.bolt = bolt_script_options(&test->script);
-    test->load.writer_max = 1;
-    test->load.parts = 1;
-}
-
-static void scripted_start(struct scripted *test)
-{
-    static const struct heddle_cypher_dialect dialect = {.scoped_call = true};
-    assert_int_equal(
-        heddle_plans_create(&test->options, &dialect, &test->load.plans, &test->load.space_count, NULL),
-        HEDDLE_OK);
-    assert_int_equal(heddle_load_start(&test->load, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_load_add_streams(&test->load, NULL), HEDDLE_OK);
-    test->writer.load = &test->load;
-    assert_int_equal(heddle_bolt_request_create(&test->writer.request, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_arena_create(0, &test->writer.arena, NULL), HEDDLE_OK);
-}
-
-static void scripted_free(struct scripted *test)
-{
-    heddle_bolt_close(test->writer.connection);
-    heddle_bolt_request_destroy(test->writer.request);
-    heddle_arena_destroy(test->writer.arena);
-    heddle_load_end(&test->load);
-    heddle_plans_destroy(test->load.plans, TARGETS);
-    bolt_script_free(&test->script);
-}
 
 /* Adds `count` removals for one target and writes them as one transaction. */
 static int scripted_write(struct scripted *test, size_t target, size_t count, struct heddle_error *error)
@@ -115,20 +20,10 @@ static int scripted_write(struct scripted *test, size_t target, size_t count, st
     heddle_batch_release(batch);
     assert_int_equal(heddle_scheduler_pick(test->load.scheduler, 1, &work, NULL), HEDDLE_OK);
     assert_int_equal(work->count, count);
-    const int status = heddle_transaction_write(&test->writer, &test->load.plans[work->stream], work->rows,
-                                                work->count, error);
+    const int status = heddle_settle_rows(&test->writer, test->transaction, &test->load.plans[work->stream],
+                                          work->rows, work->count, error);
     heddle_scheduler_done(test->load.scheduler, work);
     return status;
-}
-
-static void assert_counts(const struct scripted *test, size_t target, uint64_t created, uint64_t matched,
-                          uint64_t rejected)
-{
-    const struct heddle_target_counts *counts = &test->load.counts[target];
-    assert_int_equal(counts->created, created);
-    assert_int_equal(counts->matched, matched);
-    assert_int_equal(counts->rejected, rejected);
-    assert_int_equal(counts->read, created + matched + rejected + counts->folded);
 }
 
 /* Plays a script to the end for `count` rows of a target that must go through. */
@@ -385,11 +280,13 @@ static void relationships_wait_for_their_own_nodes_and_all_earlier_ones(void **s
     /* The nodes of the second parcel are written first: nothing may follow yet. */
     struct heddle_lot *later = &load->last->lots[0];
     const struct heddle_schedule_row later_row = {.batch = later, .row = 0};
-    assert_int_equal(heddle_transaction_write(&test->writer, later->plan, &later_row, 1, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_settle_rows(&test->writer, test->transaction, later->plan, &later_row, 1, NULL),
+                     HEDDLE_OK);
     assert_int_equal(heddle_scheduler_pending_rows(load->scheduler), 2);
     struct heddle_lot *sooner = &load->first->lots[0];
     const struct heddle_schedule_row sooner_row = {.batch = sooner, .row = 0};
-    assert_int_equal(heddle_transaction_write(&test->writer, sooner->plan, &sooner_row, 1, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_settle_rows(&test->writer, test->transaction, sooner->plan, &sooner_row, 1, NULL),
+                     HEDDLE_OK);
     assert_int_equal(heddle_scheduler_pending_rows(load->scheduler), 4);
     bolt_script_check(&test->script);
     finish(test);
@@ -416,8 +313,8 @@ static void every_failing_allocation_is_survived(void **state)
             status = heddle_scheduler_pick(test->load.scheduler, 1, &work, NULL);
         }
         if (status == HEDDLE_OK) {
-            status = heddle_transaction_write(&test->writer, &test->load.plans[work->stream], work->rows,
-                                              work->count, NULL);
+            status = heddle_settle_rows(&test->writer, test->transaction, &test->load.plans[work->stream],
+                                        work->rows, work->count, NULL);
             heddle_scheduler_done(test->load.scheduler, work);
         }
         heddle_memory_fail_at(-1);

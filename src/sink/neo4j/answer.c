@@ -1,0 +1,190 @@
+/* answer.c: reading the answer to a transaction, naming the rows that miss an end, rejects of the server. */
+#include "sink/neo4j/answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "sink/neo4j/ask.h"
+#include "sink/neo4j/encode.h"
+#include "sink/neo4j/transaction.h"
+#include "sink/neo4j/writer.h"
+
+struct heddle_written heddle_answer_read(const struct heddle_transaction *transaction,
+                                         const struct heddle_bolt_answer *answer)
+{
+    const struct heddle_bolt_counters *counters = &answer->counters;
+    if (transaction->plan->target->kind == HEDDLE_TARGET_NODE) {
+        return (struct heddle_written){.matched = transaction->count,
+                                       .created = (size_t)counters->nodes_created};
+    }
+    struct heddle_written written = {.matched = transaction->count,
+                                     .created = (size_t)counters->relationships_created,
+                                     .ends_created = (size_t)counters->nodes_created};
+    if (answer->record_count > 0 && answer->records[0].count > 0 &&
+        answer->records[0].items[0].type == HEDDLE_VALUE_INTEGER) {
+        const int64_t matched = answer->records[0].items[0].integer;
+        written.matched = matched < 0 ? 0 : (size_t)matched;
+    }
+    return written;
+}
+
+bool heddle_answer_asks(const struct heddle_transaction *transaction)
+{
+    return transaction->written.matched < transaction->count && transaction->plan->missing != NULL;
+}
+
+/* The reason for a person: which end of which key is not there. */
+static void describe_missing(const struct heddle_writer *writer, const struct heddle_transaction *transaction,
+                             size_t at, bool start, bool end, char *reason, size_t size)
+{
+    const struct heddle_lot *lot = transaction->rows[at].batch;
+    const struct heddle_target *target = transaction->plan->target;
+    const struct heddle_target *targets = writer->load->options->targets;
+    char key[HEDDLE_ROWS_KEY_TEXT_MAX];
+    snprintf(reason, size, "there is no %s%s%s%s%s for %s", start ? "" : "start node ",
+             start ? "" : targets[target->start.node].labels[0], !start && !end ? " and no " : "",
+             end ? "" : "end node ", end ? "" : targets[target->end.node].labels[0],
+             heddle_rows_key_text(lot->ready, transaction->rows[at].row, key));
+}
+
+/* One item of the answer to plan->missing: [ordinal, start exists, end exists]. */
+static int reject_missing_row(struct heddle_writer *writer, const struct heddle_transaction *transaction,
+                              const struct heddle_value *item, bool *is_rejected, struct heddle_error *error)
+{
+    if (item->type != HEDDLE_VALUE_LIST || item->list.count != 3 ||
+        item->list.items[0].type != HEDDLE_VALUE_INTEGER || item->list.items[0].integer < 0 ||
+        (uint64_t)item->list.items[0].integer >= transaction->count) {
+        return heddle_error_set(error, HEDDLE_PROTOCOL,
+                                "target %s: the server names a missing end in an unknown way",
+                                transaction->plan->target->name);
+    }
+    const size_t at = (size_t)item->list.items[0].integer;
+    if (is_rejected[at]) {
+        return HEDDLE_OK;
+    }
+    const bool start = item->list.items[1].type == HEDDLE_VALUE_BOOLEAN && item->list.items[1].boolean;
+    const bool end = item->list.items[2].type == HEDDLE_VALUE_BOOLEAN && item->list.items[2].boolean;
+    char reason[400];
+    describe_missing(writer, transaction, at, start, end, reason, sizeof reason);
+    is_rejected[at] = true;
+    const struct heddle_lot *lot = transaction->rows[at].batch;
+    return heddle_rows_reject(lot->ready, transaction->rows[at].row, &writer->load->options->rejects,
+                              HEDDLE_STAGE_MATCH, "END_MISSING", reason, error);
+}
+
+static void write_ends(struct heddle_pack *pack, const void *context)
+{
+    const struct heddle_transaction *transaction = context;
+    heddle_encode_ends(pack, transaction->plan, transaction->rows, transaction->count);
+}
+
+/* Fewer rows came back than were sent: asks which ones miss an end, and rejects those. */
+static int reject_missing(struct heddle_writer *writer, const struct heddle_transaction *transaction,
+                          bool *is_rejected, size_t *rejected_out, struct heddle_error *error)
+{
+    const struct heddle_ask_parameter parameter = {
+        .name = "rows",
+        .kind = HEDDLE_ASK_WRITTEN,
+        .write = write_ends,
+        .context = transaction,
+    };
+    const struct heddle_ask ask = {
+        .text = transaction->plan->missing,
+        .parameters = &parameter,
+        .parameter_count = 1,
+        /* A write connection, so that the read sees what this very server has committed. */
+        .mode = HEDDLE_BOLT_WRITE,
+        .database = writer->load->ability.database,
+        .timeout_ms = writer->load->options->tx_timeout_ms,
+    };
+    struct heddle_bolt_result result;
+    heddle_arena_reset(writer->arena);
+    HEDDLE_TRY(heddle_ask_run(writer->connection, &ask, writer->arena, &result, error));
+    const struct heddle_value *missing = heddle_ask_cell(&result, 0, 0);
+    const size_t count = missing->type == HEDDLE_VALUE_LIST ? missing->list.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        HEDDLE_TRY(reject_missing_row(writer, transaction, &missing->list.items[i], is_rejected, error));
+    }
+    *rejected_out = count;
+    return HEDDLE_OK;
+}
+
+/* Between the write and the read that names missing ends somebody else may have made one: then nobody can say which rows
+ * were passed over, and the load stops. */
+static int find_missing(struct heddle_writer *writer, const struct heddle_transaction *transaction,
+                        bool *is_rejected, size_t *rejected_out, struct heddle_error *error)
+{
+    HEDDLE_TRY(reject_missing(writer, transaction, is_rejected, rejected_out, error));
+    if (*rejected_out + transaction->written.matched == transaction->count) {
+        return HEDDLE_OK;
+    }
+    heddle_error_set(
+        error, HEDDLE_DATABASE,
+        "target %s: of %zu rows %zu were written and %zu miss an end: somebody else changes these nodes "
+        "at the same time, or a key is not unique; load again when nobody does",
+        transaction->plan->target->name, transaction->count, transaction->written.matched, *rejected_out);
+    if (error != NULL) {
+        error->action = HEDDLE_ACTION_ASK;
+    }
+    return HEDDLE_DATABASE;
+}
+
+static void note_committed(struct heddle_load *load, size_t rows)
+{
+    pthread_mutex_lock(&load->lock);
+    load->progress.transactions++;
+    if (rows > load->progress.batch_rows) {
+        load->progress.batch_rows = rows;
+    }
+    pthread_mutex_unlock(&load->lock);
+}
+
+int heddle_answer_account(struct heddle_writer *writer, const struct heddle_transaction *transaction,
+                          struct heddle_error *error)
+{
+    struct heddle_load_result result = {
+        .rows = transaction->rows,
+        .count = transaction->count,
+        .created = transaction->written.created,
+        .ends_created = transaction->written.ends_created,
+    };
+    bool *is_rejected = NULL;
+    int status = HEDDLE_OK;
+    note_committed(writer->load, transaction->count);
+    if (heddle_answer_asks(transaction)) {
+        is_rejected = heddle_calloc(transaction->count, sizeof *is_rejected);
+        if (is_rejected == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        status = find_missing(writer, transaction, is_rejected, &result.rejected, error);
+        result.is_rejected = is_rejected;
+    }
+    if (status == HEDDLE_OK) {
+        heddle_load_settle(writer->load, transaction->plan, &result);
+    }
+    free(is_rejected);
+    return status;
+}
+
+int heddle_answer_reject(struct heddle_writer *writer, const struct heddle_transaction *transaction,
+                         struct heddle_error *error)
+{
+    struct heddle_load *load = writer->load;
+    const struct heddle_error *reason = &transaction->reason;
+    const struct heddle_lot *lot = transaction->rows[0].batch;
+    const bool constraint = strstr(reason->code, "ConstraintValidation") != NULL;
+    HEDDLE_TRY(heddle_rows_reject(lot->ready, transaction->rows[0].row, &load->options->rejects,
+                                  HEDDLE_STAGE_WRITE, constraint ? "CONSTRAINT" : "WRITE_REFUSED",
+                                  reason->message, error));
+    const bool yes = true;
+    const struct heddle_load_result result = {
+        .rows = transaction->rows,
+        .count = 1,
+        .rejected = 1,
+        .is_rejected = &yes,
+    };
+    heddle_load_settle(load, transaction->plan, &result);
+    return HEDDLE_OK;
+}

@@ -1,0 +1,41 @@
+/* answer.h: what the answer to a transaction says about its rows: how many were written, which of them miss an end, and what
+ * is told to the load and to the reject sink.
+ *
+ * Threads: of the writer that holds the transaction.
+ */
+#ifndef HEDDLE_SINK_NEO4J_ANSWER_H
+#define HEDDLE_SINK_NEO4J_ANSWER_H
+
+#include "bolt/request.h"
+
+struct heddle_transaction;
+struct heddle_writer;
+
+/* What a committed transaction did, in numbers. */
+struct heddle_written {
+    size_t matched;      /* rows that found what they need: below the rows sent, some miss an end */
+    size_t created;      /* nodes or relationships, by the server's counters */
+    size_t ends_created; /* nodes, by a relationship target */
+};
+
+/* Reads the numbers out of an answer, whose arena may then be used again. The one place that knows how a statement of
+ * statements.h reports: its own record [rows that matched] for relationships, the server's counters for all. */
+struct heddle_written heddle_answer_read(const struct heddle_transaction *transaction,
+                                         const struct heddle_bolt_answer *answer);
+
+/* True where account() has to ask the server for the rows that miss an end: the connection must then have nothing else in
+ * flight. */
+bool heddle_answer_asks(const struct heddle_transaction *transaction);
+
+/* Settles the rows of a committed transaction: rejects those that miss an end, counts the others. Errors: those of the
+ * connection; HEDDLE_DATABASE with ASK where nobody can name the missing ends; HEDDLE_REJECTED. */
+HEDDLE_MUST_CHECK int heddle_answer_account(struct heddle_writer *writer,
+                                            const struct heddle_transaction *transaction,
+                                            struct heddle_error *error);
+
+/* Settles the only row of a transaction that the server refuses for that row's sake. Errors: of the reject sink. */
+HEDDLE_MUST_CHECK int heddle_answer_reject(struct heddle_writer *writer,
+                                           const struct heddle_transaction *transaction,
+                                           struct heddle_error *error);
+
+#endif

@@ -1,0 +1,52 @@
+/* settle.c: halving a transaction until each of its rows is written or rejected. */
+#include "sink/neo4j/settle.h"
+
+#include "sink/neo4j/retry.h"
+
+/* In order, one half after the other, by the writer that holds the parts. Depth: log2 of the rows. */
+static int settle_halves(struct heddle_writer *writer, struct heddle_transaction *transaction,
+                         struct heddle_error *error)
+{
+    const struct heddle_plan *plan = transaction->plan;
+    const struct heddle_schedule_row *rows = transaction->rows;
+    const size_t count = transaction->count;
+    const size_t half = count / 2;
+    HEDDLE_TRY(heddle_settle_rows(writer, transaction, plan, rows, half, error));
+    return heddle_settle_rows(writer, transaction, plan, rows + half, count - half, error);
+}
+
+int heddle_settle(struct heddle_writer *writer, struct heddle_transaction *transaction,
+                  struct heddle_error *error)
+{
+    const int status = heddle_retry_until_known(writer, transaction);
+    if (status == HEDDLE_OK) {
+        return heddle_answer_account(writer, transaction, error);
+    }
+    const enum heddle_error_action action = transaction->reason.action;
+    if ((action == HEDDLE_ACTION_SPLIT || action == HEDDLE_ACTION_REJECT) && transaction->count > 1) {
+        return settle_halves(writer, transaction, error);
+    }
+    if (action == HEDDLE_ACTION_REJECT) {
+        return heddle_answer_reject(writer, transaction, error);
+    }
+    if (error != NULL) {
+        *error = transaction->reason;
+        if (action == HEDDLE_ACTION_SPLIT) {
+            heddle_error_prefix(error,
+                                "target %s: a single row is too much for the server's transaction memory",
+                                transaction->plan->target->name);
+        }
+    }
+    return status;
+}
+
+int heddle_settle_rows(struct heddle_writer *writer, struct heddle_transaction *transaction,
+                       const struct heddle_plan *plan, const struct heddle_schedule_row *rows, size_t count,
+                       struct heddle_error *error)
+{
+    struct heddle_schedule_work *work = transaction->work;
+    heddle_transaction_assign(transaction, plan, rows, count);
+    transaction->work = work;
+    (void)heddle_retry_once(writer, transaction);
+    return heddle_settle(writer, transaction, error);
+}
