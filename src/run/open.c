@@ -143,7 +143,8 @@ static int open_rejects(struct heddle_run *run, struct heddle_error *error)
     if (receipt != NULL && run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
         unlink(receipt);
     }
-    return heddle_rejects_open(rejects, run->receipt.load_id, &limit, &run->rejects, error);
+    return heddle_rejects_open(rejects, run->receipt.load_id, HEDDLE_REJECTS_ANEW, &limit, &run->rejects,
+                               error);
 }
 
 static int fill(struct heddle_run *run, struct heddle_error *error)

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "run/folder.h"
+#include "run/rejects_known.h"
 #include "run/row_json.h"
 
 enum {
@@ -33,6 +34,11 @@ struct heddle_rejects {
     uint64_t rows_expected;
     const _Atomic uint64_t *rows_read; /* or NULL */
     uint64_t count;
+    bool has_unit;
+    bool unit_noted; /* on disk */
+    uint64_t unit;
+    struct heddle_rejects_known known; /* of the unit, by earlier runs */
+    bool dirty;                        /* records may not be on disk yet */
     struct reject_file *files;
     size_t file_count;
     size_t file_capacity;
@@ -56,15 +62,16 @@ static void remove_old_files(const char *folder)
     }
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         const char *ending = strrchr(entry->d_name, '.');
-        if (ending != NULL && strcmp(ending, ".jsonl") == 0) {
+        if ((ending != NULL && strcmp(ending, ".jsonl") == 0) || strcmp(entry->d_name, "unit.json") == 0) {
             unlinkat(dirfd(directory), entry->d_name, 0);
         }
     }
     closedir(directory);
 }
 
-int heddle_rejects_open(const char *folder, const char *load, const struct heddle_reject_limit *limit,
-                        struct heddle_rejects **rejects_out, struct heddle_error *error)
+int heddle_rejects_open(const char *folder, const char *load, enum heddle_rejects_start start,
+                        const struct heddle_reject_limit *limit, struct heddle_rejects **rejects_out,
+                        struct heddle_error *error)
 {
     struct heddle_rejects *rejects = heddle_calloc(1, sizeof *rejects);
     if (rejects == NULL) {
@@ -74,11 +81,18 @@ int heddle_rejects_open(const char *folder, const char *load, const struct heddl
     rejects->limit = *limit;
     rejects->folder = heddle_strdup(folder);
     rejects->load = heddle_strdup(load);
-    if (rejects->folder == NULL || rejects->load == NULL) {
-        heddle_rejects_close(rejects);
-        return heddle_error_out_of_memory(error);
+    int status =
+        rejects->folder == NULL || rejects->load == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    if (status == HEDDLE_OK && start == HEDDLE_REJECTS_GO_ON) {
+        status = heddle_rejects_mend(folder, error);
     }
-    remove_old_files(folder);
+    if (status != HEDDLE_OK) {
+        heddle_rejects_close(rejects);
+        return status;
+    }
+    if (start == HEDDLE_REJECTS_ANEW) {
+        remove_old_files(folder);
+    }
     *rejects_out = rejects;
     return HEDDLE_OK;
 }
@@ -132,7 +146,7 @@ static int file_open(struct heddle_rejects *rejects, const char *target, FILE **
         heddle_buffer_free(&path);
         return heddle_error_out_of_memory(error);
     }
-    FILE *stream = fopen(path_text, "we");
+    FILE *stream = fopen(path_text, "ae");
     if (stream == NULL) {
         const int reason = errno;
         heddle_error_set(error, HEDDLE_IO, "cannot write rejects to %s: %s", path_text, strerror(reason));
@@ -172,6 +186,11 @@ static int write_record(struct heddle_rejects *rejects, const struct heddle_reje
                         struct heddle_error *error)
 {
     FILE *stream = NULL;
+    if (rejects->has_unit && !rejects->unit_noted) {
+        HEDDLE_TRY(heddle_folder_make(rejects->folder, error));
+        HEDDLE_TRY(heddle_rejects_note_unit(rejects->folder, rejects->unit, error));
+        rejects->unit_noted = true;
+    }
     HEDDLE_TRY(file_open(rejects, reject->target, &stream, error));
     json_t *record = record_json(rejects, reject);
     char *line = record == NULL ? NULL : json_dumps(record, JSON_COMPACT);
@@ -179,7 +198,8 @@ static int write_record(struct heddle_rejects *rejects, const struct heddle_reje
     if (line == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    const bool written = fputs(line, stream) >= 0 && fputc('\n', stream) != EOF;
+    rejects->dirty = true;
+    const bool written = fputs(line, stream) >= 0 && fputc('\n', stream) != EOF && fflush(stream) == 0;
     free(line);
     if (!written) {
         return heddle_error_set(error, HEDDLE_IO, "cannot write rejects below %s: %s", rejects->folder,
@@ -202,13 +222,60 @@ static bool over_limit(const struct heddle_rejects *rejects)
     return rejects->count > HEDDLE_REJECT_LIMIT_FLOOR && (double)rejects->count > share;
 }
 
+int heddle_rejects_begin(struct heddle_rejects *rejects, uint64_t unit, struct heddle_error *error)
+{
+    pthread_mutex_lock(&rejects->lock);
+    rejects->has_unit = true;
+    rejects->unit = unit;
+    const int status =
+        heddle_rejects_begin_unit(rejects->folder, unit, &rejects->known, &rejects->unit_noted, error);
+    rejects->count += rejects->known.count;
+    pthread_mutex_unlock(&rejects->lock);
+    return status;
+}
+
+static int sync_files(struct heddle_rejects *rejects, struct heddle_error *error)
+{
+    for (size_t i = 0; rejects->dirty && i < rejects->file_count; i++) {
+        if (fdatasync(fileno(rejects->files[i].stream)) != 0) {
+            return heddle_error_set(error, HEDDLE_IO, "cannot flush rejects below %s: %s", rejects->folder,
+                                    strerror(errno));
+        }
+    }
+    rejects->dirty = false;
+    return HEDDLE_OK;
+}
+
+int heddle_rejects_sync(struct heddle_rejects *rejects, struct heddle_error *error)
+{
+    pthread_mutex_lock(&rejects->lock);
+    const int status = sync_files(rejects, error);
+    pthread_mutex_unlock(&rejects->lock);
+    return status;
+}
+
+/* Did an earlier run write this very reject? */
+static bool is_known(const struct heddle_rejects *rejects, const struct heddle_reject *reject)
+{
+    const struct heddle_batch *batch = reject->batch;
+    if (rejects->known.count == 0) {
+        return false;
+    }
+    return heddle_rejects_known_has(
+        &rejects->known,
+        heddle_reject_key_of(reject->target, batch == NULL ? reject->source : batch->source,
+                             batch == NULL ? reject->file : batch->file,
+                             batch == NULL ? reject->ordinal : heddle_batch_ordinal(batch, reject->row)));
+}
+
 int heddle_rejects_add(void *context, const struct heddle_reject *reject, struct heddle_error *error)
 {
     struct heddle_rejects *rejects = context;
     pthread_mutex_lock(&rejects->lock);
-    int status = write_record(rejects, reject, error);
+    const bool known = is_known(rejects, reject);
+    int status = known ? HEDDLE_OK : write_record(rejects, reject, error);
     if (status == HEDDLE_OK) {
-        rejects->count++;
+        rejects->count += known ? 0 : 1;
         if (over_limit(rejects)) {
             status = heddle_error_set(
                 error, HEDDLE_REJECTED,
@@ -257,6 +324,7 @@ void heddle_rejects_close(struct heddle_rejects *rejects)
         fclose(rejects->files[i].stream);
         free(rejects->files[i].target);
     }
+    heddle_rejects_known_free(&rejects->known);
     free(rejects->files);
     free(rejects->folder);
     free(rejects->load);

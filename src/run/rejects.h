@@ -1,9 +1,11 @@
 /* rejects.h: the rows that could not be loaded, kept in files a person can grep: one JSON object a line
  * (run-contract section 3), one file a target: FOLDER/TARGET.jsonl ("source" where no target ever saw the row).
  *
- * Files appear with the first reject. A run that starts over writes them anew.
+ * Files appear with the first reject. A run that starts over writes them anew; one that goes on with a load appends, and
+ * repeats none: a row is known by target, source, file and ordinal within the unit of work (micro-batch) at hand. A record is
+ * with the system when add() returns, so a kill loses none.
  *
- * Threads: heddle_rejects_add may be called from any thread; open, close and count from one.
+ * Threads: heddle_rejects_add and heddle_rejects_sync may be called from any thread; the others from one.
  */
 #ifndef HEDDLE_RUN_REJECTS_H
 #define HEDDLE_RUN_REJECTS_H
@@ -29,9 +31,15 @@ struct heddle_reject_limit {
 /* The limit that the setting reject_limit says. */
 struct heddle_reject_limit heddle_reject_limit_of(const struct heddle_option_value *setting);
 
-/* `folder` need not exist; files of an earlier run in it are removed. `load` is the load's id.
+enum heddle_rejects_start {
+    HEDDLE_REJECTS_ANEW,  /* files of an earlier run are removed */
+    HEDDLE_REJECTS_GO_ON, /* they stay, but for a last line that was cut short */
+};
+
+/* `folder` need not exist. `load` is the load's id.
  * Errors: HEDDLE_IO (folder named), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_rejects_open(const char *folder, const char *load,
+                                          enum heddle_rejects_start start,
                                           const struct heddle_reject_limit *limit,
                                           struct heddle_rejects **rejects_out, struct heddle_error *error);
 
@@ -40,10 +48,19 @@ HEDDLE_MUST_CHECK int heddle_rejects_open(const char *folder, const char *load,
 void heddle_rejects_expect(struct heddle_rejects *rejects, uint64_t rows);
 void heddle_rejects_follow(struct heddle_rejects *rejects, const _Atomic uint64_t *rows_read);
 
+/* A unit of work begins, once more perhaps: rejects of it that an earlier run wrote are counted now, and not written again.
+ * Errors: HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_rejects_begin(struct heddle_rejects *rejects, uint64_t unit,
+                                           struct heddle_error *error);
+
+/* All records so far are on disk when it returns. Errors: HEDDLE_IO. */
+HEDDLE_MUST_CHECK int heddle_rejects_sync(struct heddle_rejects *rejects, struct heddle_error *error);
+
 /* As heddle_reject_function: `context` is the struct heddle_rejects.
  * Errors: HEDDLE_REJECTED (limit passed: says where the rejects are), HEDDLE_IO (not writable), HEDDLE_OUT_OF_MEMORY. */
 int heddle_rejects_add(void *context, const struct heddle_reject *reject, struct heddle_error *error);
 
+/* Records of this run, and those that it met in heddle_rejects_begin(). */
 uint64_t heddle_rejects_count(struct heddle_rejects *rejects);
 const char *heddle_rejects_folder(const struct heddle_rejects *rejects);
 

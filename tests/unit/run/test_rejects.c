@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -33,6 +34,8 @@ static int remove_folder(void **state)
         snprintf(path, sizeof path, "%s/%s.jsonl", folder, files[i]);
         unlink(path);
     }
+    snprintf(path, sizeof path, "%s/unit.json", folder);
+    unlink(path);
     return rmdir(folder);
 }
 
@@ -41,7 +44,8 @@ static const struct heddle_reject_limit NO_LIMIT = {.limited = false, .ratio = -
 static struct heddle_rejects *open_with(const struct heddle_reject_limit *limit)
 {
     struct heddle_rejects *rejects = NULL;
-    assert_int_equal(heddle_rejects_open(folder, "00ff", limit, &rejects, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_ANEW, limit, &rejects, NULL),
+                     HEDDLE_OK);
     return rejects;
 }
 
@@ -163,6 +167,137 @@ static void a_new_run_does_not_mix_its_rejects_with_those_of_the_last(void **sta
     heddle_rejects_close(rejects);
 }
 
+/* ---- over a resume ---- */
+
+static size_t count_lines(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s.jsonl", folder, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return 0;
+    }
+    size_t lines = 0;
+    for (int byte = fgetc(file); byte != EOF; byte = fgetc(file)) {
+        lines += byte == '\n';
+    }
+    fclose(file);
+    return lines;
+}
+
+static struct heddle_rejects *go_on(uint64_t unit)
+{
+    struct heddle_rejects *rejects = NULL;
+    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, &NO_LIMIT, &rejects, NULL),
+                     HEDDLE_OK);
+    assert_int_equal(heddle_rejects_begin(rejects, unit, NULL), HEDDLE_OK);
+    return rejects;
+}
+
+static void reject_rows(struct heddle_rejects *rejects, const char *target, size_t first, size_t last)
+{
+    struct heddle_batch *batch = small_batch();
+    for (size_t row = first; row <= last; row++) {
+        const struct heddle_reject reject = {
+            .target = target, .batch = batch, .row = row, .code = "KEY_NULL", .reason = "no"};
+        assert_int_equal(heddle_rejects_add(rejects, &reject, NULL), HEDDLE_OK);
+    }
+    heddle_batch_release(batch);
+}
+
+static void a_resume_repeats_no_reject_and_loses_none(void **state)
+{
+    (void)state;
+    struct heddle_rejects *rejects = go_on(0);
+    reject_rows(rejects, "removal", 0, 1);
+    reject_rows(rejects, "a_b", 0, 0);
+    assert_int_equal(heddle_rejects_sync(rejects, NULL), HEDDLE_OK);
+    heddle_rejects_close(rejects); /* killed here: nothing more was done */
+    for (size_t run = 0; run < 3; run++) {
+        rejects = go_on(0);
+        assert_int_equal(heddle_rejects_count(rejects), run == 0 ? 3 : 4);
+        reject_rows(rejects, "removal", 0, 2); /* the same rows come by again, and one more */
+        reject_rows(rejects, "a_b", 0, 0);
+        assert_int_equal(heddle_rejects_count(rejects), 4);
+        heddle_rejects_close(rejects);
+        assert_int_equal(count_lines("removal"), 3);
+        assert_int_equal(count_lines("a_b"), 1);
+    }
+}
+
+static void the_same_row_of_another_micro_batch_is_another_reject(void **state)
+{
+    (void)state;
+    struct heddle_rejects *rejects = go_on(0);
+    reject_rows(rejects, "removal", 0, 1);
+    assert_int_equal(heddle_rejects_begin(rejects, 1, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_rejects_begin(rejects, 2, NULL), HEDDLE_OK);
+    reject_rows(rejects, "removal", 1, 1);
+    assert_int_equal(heddle_rejects_count(rejects), 3);
+    heddle_rejects_close(rejects);
+    rejects = go_on(2);
+    assert_int_equal(heddle_rejects_count(rejects), 1); /* those of micro-batch 2 */
+    reject_rows(rejects, "removal", 1, 2);
+    assert_int_equal(heddle_rejects_count(rejects), 2);
+    heddle_rejects_close(rejects);
+    assert_int_equal(count_lines("removal"), 4);
+    rejects = go_on(3); /* killed behind its commit: the next one begins with nothing */
+    assert_int_equal(heddle_rejects_count(rejects), 0);
+    heddle_rejects_close(rejects);
+}
+
+static void a_line_that_was_cut_short_at_any_byte_is_written_again(void **state)
+{
+    (void)state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/removal.jsonl", folder);
+    struct heddle_rejects *rejects = go_on(0);
+    reject_rows(rejects, "removal", 0, 1);
+    heddle_rejects_close(rejects);
+    struct stat whole;
+    assert_int_equal(stat(path, &whole), 0);
+    for (off_t cut = 0; cut < whole.st_size; cut++) {
+        assert_int_equal(truncate(path, cut), 0);
+        rejects = go_on(0);
+        reject_rows(rejects, "removal", 0, 1);
+        assert_int_equal(heddle_rejects_count(rejects), 2);
+        heddle_rejects_close(rejects);
+        struct stat again;
+        assert_int_equal(stat(path, &again), 0);
+        assert_int_equal(again.st_size, whole.st_size);
+    }
+}
+
+static void files_that_are_not_ours_are_named(void **state)
+{
+    (void)state;
+    struct heddle_rejects *rejects = go_on(0);
+    reject_rows(rejects, "removal", 0, 0);
+    heddle_rejects_close(rejects);
+    char path[128];
+    snprintf(path, sizeof path, "%s/removal.jsonl", folder);
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    fputs("{\"hello\": 1}\n", file);
+    fclose(file);
+    struct heddle_error error = {0};
+    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, &NO_LIMIT, &rejects, NULL),
+                     HEDDLE_OK);
+    assert_int_equal(heddle_rejects_begin(rejects, 0, &error), HEDDLE_IO);
+    assert_non_null(strstr(error.message, "removal.jsonl"));
+    heddle_rejects_close(rejects);
+    snprintf(path, sizeof path, "%s/unit.json", folder);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{\"format\": 9, \"unit\": 0}", file);
+    fclose(file);
+    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, &NO_LIMIT, &rejects, NULL),
+                     HEDDLE_OK);
+    assert_int_equal(heddle_rejects_begin(rejects, 0, &error), HEDDLE_IO);
+    assert_non_null(strstr(error.message, "another version"));
+    heddle_rejects_close(rejects);
+}
+
 static void the_number_that_passes_a_limit_in_rows_stops_the_load(void **state)
 {
     (void)state;
@@ -223,6 +358,10 @@ int main(void)
         ON_DISK(a_new_run_does_not_mix_its_rejects_with_those_of_the_last),
         ON_DISK(the_number_that_passes_a_limit_in_rows_stops_the_load),
         ON_DISK(a_limit_as_a_share_counts_of_what_was_read_and_leaves_the_first_ten_alone),
+        ON_DISK(a_resume_repeats_no_reject_and_loses_none),
+        ON_DISK(the_same_row_of_another_micro_batch_is_another_reject),
+        ON_DISK(a_line_that_was_cut_short_at_any_byte_is_written_again),
+        ON_DISK(files_that_are_not_ours_are_named),
         cmocka_unit_test(a_receipt_whose_target_lost_a_row_does_not_balance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
