@@ -21,6 +21,7 @@ struct heddle_fold {
     size_t capacity; /* power of two */
     size_t count;
     size_t limit;
+    bool overflowed; /* some identity was not remembered */
     uint64_t seed;
     struct heddle_buffer identity; /* of the row at hand */
 };
@@ -109,6 +110,7 @@ static enum fold_answer fold_add(struct heddle_fold *fold, uint64_t space)
         return FOLD_SEEN;
     }
     if (fold->count >= fold->limit) {
+        fold->overflowed = true;
         return FOLD_NEW;
     }
     if ((fold->count + 1) * 8 > fold->capacity * 7) {
@@ -164,5 +166,6 @@ int heddle_fold_rows(struct heddle_fold *fold, struct heddle_target_rows *ready,
         ready->rows[kept++] = row;
     }
     ready->row_count = kept;
+    ready->firsts_known = !fold->overflowed;
     return HEDDLE_OK;
 }

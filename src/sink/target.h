@@ -16,6 +16,16 @@
 
 enum heddle_target_kind { HEDDLE_TARGET_NODE, HEDDLE_TARGET_RELATIONSHIP };
 
+/* How the rows of a target are written beside each other (sink/road.h chooses; `schedule: {road: NAME}` asks for one). */
+enum heddle_road {
+    HEDDLE_ROAD_AUTO,
+    HEDDLE_ROAD_CREATE,  /* CREATE, many writers, no part held on account of a node */
+    HEDDLE_ROAD_GUARDED, /* CREATE where the identity is not there yet, identities routed by their hash */
+    HEDDLE_ROAD_TILES,   /* MERGE (SET, DELETE), no two transactions in flight with a node in common */
+    HEDDLE_ROAD_ONE_STATEMENT, /* a new node and the relationships of its row together */
+    HEDDLE_ROAD_SERIAL,        /* one transaction at a time */
+};
+
 /* A column and the property it becomes. */
 struct heddle_target_property {
     const char *name;  /* in the graph */
@@ -68,8 +78,10 @@ struct heddle_target {
     size_t property_count;
     const size_t *key; /* indices into properties; node: the node's key; relationship: may be empty */
     size_t key_count;
-    size_t batch_rows;  /* rows a transaction, 0 = automatic */
-    size_t batch_bytes; /* bytes a transaction, 0 = automatic */
+    size_t batch_rows;      /* rows a transaction, 0 = automatic */
+    size_t batch_bytes;     /* bytes a transaction, 0 = automatic */
+    enum heddle_road road;  /* asked for */
+    uint64_t rows_expected; /* 0 = unknown */
     const struct heddle_target_schema *schema;
     size_t schema_count;
 

@@ -11,28 +11,9 @@
 #include "sink/neo4j/transaction.h"
 #include "sink/neo4j/writer.h"
 
-struct heddle_written heddle_answer_read(const struct heddle_transaction *transaction,
-                                         const struct heddle_bolt_answer *answer)
-{
-    const struct heddle_bolt_counters *counters = &answer->counters;
-    if (transaction->plan->target->kind == HEDDLE_TARGET_NODE) {
-        return (struct heddle_written){.matched = transaction->count,
-                                       .created = (size_t)counters->nodes_created};
-    }
-    struct heddle_written written = {.matched = transaction->count,
-                                     .created = (size_t)counters->relationships_created,
-                                     .ends_created = (size_t)counters->nodes_created};
-    if (answer->record_count > 0 && answer->records[0].count > 0 &&
-        answer->records[0].items[0].type == HEDDLE_VALUE_INTEGER) {
-        const int64_t matched = answer->records[0].items[0].integer;
-        written.matched = matched < 0 ? 0 : (size_t)matched;
-    }
-    return written;
-}
-
 bool heddle_answer_asks(const struct heddle_transaction *transaction)
 {
-    return transaction->written.matched < transaction->count && transaction->plan->missing != NULL;
+    return transaction->written.matched < transaction->wording.sent && transaction->plan->missing != NULL;
 }
 
 /* The reason for a person: which end of which key is not there. */
@@ -117,7 +98,9 @@ static int find_missing(struct heddle_writer *writer, const struct heddle_transa
                         bool *is_rejected, size_t *rejected_out, struct heddle_error *error)
 {
     HEDDLE_TRY(reject_missing(writer, transaction, is_rejected, rejected_out, error));
-    if (*rejected_out + transaction->written.matched == transaction->count) {
+    /* Rows that repeat another one's identity did not travel, and are rejected with it. */
+    const size_t travelled = heddle_wording_count_marked(&transaction->wording, is_rejected);
+    if (travelled + transaction->written.matched == transaction->wording.sent) {
         return HEDDLE_OK;
     }
     heddle_error_set(

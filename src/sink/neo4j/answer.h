@@ -6,22 +6,12 @@
 #ifndef HEDDLE_SINK_NEO4J_ANSWER_H
 #define HEDDLE_SINK_NEO4J_ANSWER_H
 
-#include "bolt/request.h"
+#include <stdbool.h>
+
+#include "base/error.h"
 
 struct heddle_transaction;
 struct heddle_writer;
-
-/* What a committed transaction did, in numbers. */
-struct heddle_written {
-    size_t matched;      /* rows that found what they need: below the rows sent, some miss an end */
-    size_t created;      /* nodes or relationships, by the server's counters */
-    size_t ends_created; /* nodes, by a relationship target */
-};
-
-/* Reads the numbers out of an answer, whose arena may then be used again. The one place that knows how a statement of
- * statements.h reports: its own record [rows that matched] for relationships, the server's counters for all. */
-struct heddle_written heddle_answer_read(const struct heddle_transaction *transaction,
-                                         const struct heddle_bolt_answer *answer);
 
 /* True where account() has to ask the server for the rows that miss an end: the connection must then have nothing else in
  * flight. */

@@ -1,6 +1,9 @@
 /* encode.c: columns to PackStream, a row a list. */
 #include "sink/neo4j/encode.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "sink/neo4j/load.h"
 
 int heddle_encode_check(const struct heddle_target_rows *ready, struct heddle_error *error)
@@ -79,33 +82,57 @@ static void put_cells(struct heddle_pack *pack, const struct heddle_column *colu
     }
 }
 
-static void put_row(struct heddle_pack *pack, const struct heddle_plan *plan,
-                    const struct heddle_target_rows *ready, size_t row)
+/* The items of a row behind what the form puts first. */
+static void put_items(struct heddle_pack *pack, const struct heddle_plan *plan,
+                      const struct heddle_target_rows *ready, size_t row)
 {
     const struct heddle_target *target = plan->target;
-    const bool is_node = target->kind == HEDDLE_TARGET_NODE;
-    const bool has_vector = is_node && target->vector_property != NULL;
-    const size_t end_count = is_node ? 0 : target->start.key_count + target->end.key_count;
-    heddle_pack_list(pack, (uint32_t)(end_count + target->property_count + (has_vector ? 1 : 0)));
-    if (!is_node) {
+    if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
         put_cells(pack, ready->start_keys, target->start.key_count, row);
         put_cells(pack, ready->end_keys, target->end.key_count, row);
     }
     for (size_t i = 0; i < target->property_count; i++) {
         heddle_pack_column_value(pack, &ready->properties[plan->order[i]], row);
     }
-    if (has_vector) {
+    if (target->kind == HEDDLE_TARGET_NODE && target->vector_property != NULL) {
         heddle_pack_column_value(pack, ready->vector, row);
     }
 }
 
-void heddle_encode_rows(struct heddle_pack *pack, const struct heddle_plan *plan,
-                        const struct heddle_schedule_row *rows, size_t count)
+static size_t item_count(const struct heddle_target *target)
 {
-    heddle_pack_list(pack, (uint32_t)count);
-    for (size_t i = 0; i < count; i++) {
-        const struct heddle_lot *lot = rows[i].batch;
-        put_row(pack, plan, lot->ready, rows[i].row);
+    if (target->kind == HEDDLE_TARGET_NODE) {
+        return target->property_count + (target->vector_property != NULL ? 1 : 0);
+    }
+    return target->start.key_count + target->end.key_count + target->property_count;
+}
+
+static void put_id(struct heddle_pack *pack, int64_t id, const char *prefix)
+{
+    /* A prefix is below 64 bytes (ids.h), a number has at most 20 digits. */
+    enum { ELEMENT_ID_MAX = 96 };
+    char text[ELEMENT_ID_MAX];
+    if (prefix == NULL) {
+        heddle_pack_integer(pack, id);
+        return;
+    }
+    const int length = snprintf(text, sizeof text, "%s%" PRId64, prefix, id);
+    heddle_pack_string(pack, text, length < 0 ? 0 : (size_t)length);
+}
+
+void heddle_encode_row(struct heddle_pack *pack, const struct heddle_plan *plan,
+                       const struct heddle_schedule_row *row, const struct heddle_encode_form *form)
+{
+    const struct heddle_lot *lot = row->batch;
+    const size_t more = (form->ids != NULL ? 2U : 0U) + (form->ordinal >= 0 ? 1U : 0U);
+    heddle_pack_list(pack, (uint32_t)(item_count(plan->target) + more));
+    if (form->ids != NULL) {
+        put_id(pack, form->ids[0], form->id_prefix);
+        put_id(pack, form->ids[1], form->id_prefix);
+    }
+    put_items(pack, plan, lot->ready, row->row);
+    if (form->ordinal >= 0) {
+        heddle_pack_integer(pack, form->ordinal);
     }
 }
 

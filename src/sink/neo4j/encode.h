@@ -15,11 +15,18 @@ HEDDLE_MUST_CHECK int heddle_encode_check(const struct heddle_target_rows *ready
 /* About how many bytes a row takes on the wire. */
 uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t row);
 
-/* Writes `count` rows as a list of lists for plan->write. rows[i].batch is a struct heddle_lot. */
-void heddle_encode_rows(struct heddle_pack *pack, const struct heddle_plan *plan,
-                        const struct heddle_schedule_row *rows, size_t count);
+/* How one row is written. */
+struct heddle_encode_form {
+    const int64_t *ids;    /* of start and end, first in the list; NULL = by key */
+    const char *id_prefix; /* what stands before the number in element ids; NULL = ids are numbers */
+    int64_t ordinal;       /* last in the list; below 0 = none */
+};
 
-/* The same for plan->missing: keys of both ends, then the row's position in `rows`. */
+/* Writes one row as the list that the plan's statements read. row->batch is a struct heddle_lot. */
+void heddle_encode_row(struct heddle_pack *pack, const struct heddle_plan *plan,
+                       const struct heddle_schedule_row *row, const struct heddle_encode_form *form);
+
+/* Writes `count` rows as a list of lists for plan->missing: keys of both ends, then the row's position in `rows`. */
 void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_plan *plan,
                         const struct heddle_schedule_row *rows, size_t count);
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "sink/neo4j/encode.h"
+#include "sink/neo4j/ids_read.h"
 #include "sink/neo4j/writer.h"
 
 int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
@@ -34,6 +35,9 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
         HEDDLE_TRY(heddle_samples_create(load->options->seed + i, &load->samples[i], error));
     }
     HEDDLE_TRY(heddle_fold_create(load->options->seed, 0, &load->fold, error));
+    if (!load->options->ends_by_key) {
+        HEDDLE_TRY(heddle_ids_create(0, &load->ids, error));
+    }
     return heddle_scheduler_create(&schedule, &load->scheduler, error);
 }
 
@@ -65,6 +69,7 @@ void heddle_load_end(struct heddle_load *load)
     free(load->threads);
     heddle_scheduler_destroy(load->scheduler);
     heddle_fold_destroy(load->fold);
+    heddle_ids_destroy(load->ids);
     heddle_buffer_free(&load->key);
     if (load->locks_made) {
         pthread_mutex_destroy(&load->lock);
@@ -151,27 +156,66 @@ static uint32_t *find_parts(struct heddle_load *load, const struct heddle_target
     return parts;
 }
 
+/* The part of each row's identity. */
+static uint32_t *find_identity_parts(struct heddle_load *load, const struct heddle_target_rows *ready,
+                                     struct heddle_error *error)
+{
+    uint32_t *parts = heddle_arena_calloc(ready->owner->arena, ready->row_count + 1, sizeof *parts);
+    if (parts == NULL) {
+        heddle_error_out_of_memory(error);
+        return NULL;
+    }
+    for (size_t i = 0; i < ready->row_count; i++) {
+        heddle_buffer_reset(&load->key);
+        (void)heddle_rows_identity(ready, ready->rows[i], &load->key);
+        if (heddle_buffer_check(&load->key, error) != HEDDLE_OK) {
+            return NULL;
+        }
+        const uint64_t hash = heddle_hash_bytes(load->key.bytes, load->key.length, load->options->seed);
+        parts[i] = heddle_key_part(hash, load->parts);
+    }
+    return parts;
+}
+
+/* What each row of a lot claims (plan.h). */
+static int lot_claim(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
+{
+    const struct heddle_target *target = lot->plan->target;
+    const struct heddle_target_rows *ready = lot->ready;
+    switch (lot->plan->claim) {
+    case HEDDLE_CLAIM_NOTHING: return HEDDLE_OK;
+    case HEDDLE_CLAIM_KEY:
+        lot->part_a = find_parts(load, ready, ready->keys, target->key_count, error);
+        break;
+    case HEDDLE_CLAIM_ENDS:
+        lot->part_b = find_parts(load, ready, ready->end_keys, target->end.key_count, error);
+        if (lot->part_b == NULL) {
+            return HEDDLE_OUT_OF_MEMORY;
+        }
+        lot->part_a = find_parts(load, ready, ready->start_keys, target->start.key_count, error);
+        break;
+    case HEDDLE_CLAIM_IDENTITY: lot->part_a = find_identity_parts(load, ready, error); break;
+    case HEDDLE_CLAIM_ONE:
+        lot->part_a = heddle_arena_calloc(ready->owner->arena, ready->row_count + 1, sizeof *lot->part_a);
+        if (lot->part_a == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        break;
+    }
+    return lot->part_a == NULL ? HEDDLE_OUT_OF_MEMORY : HEDDLE_OK;
+}
+
 static int lot_prepare(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_lot *lot,
                        size_t target_index, struct heddle_error *error)
 {
     struct heddle_plan *plan = &load->plans[target_index];
-    const struct heddle_target *target = plan->target;
     lot->parcel = parcel;
     lot->plan = plan;
-    HEDDLE_TRY(
-        heddle_rows_convert(parcel->rows, target, target_index, &load->options->rejects, &lot->ready, error));
+    HEDDLE_TRY(heddle_rows_convert(parcel->rows, plan->target, target_index, &load->options->rejects,
+                                   &lot->ready, error));
     HEDDLE_TRY(heddle_encode_check(lot->ready, error));
     HEDDLE_TRY(heddle_fold_rows(load->fold, lot->ready, error));
-    if (!plan->parted) {
-        return HEDDLE_OK;
-    }
-    if (target->kind == HEDDLE_TARGET_NODE) {
-        lot->part_a = find_parts(load, lot->ready, lot->ready->keys, target->key_count, error);
-        return lot->part_a == NULL ? HEDDLE_OUT_OF_MEMORY : HEDDLE_OK;
-    }
-    lot->part_a = find_parts(load, lot->ready, lot->ready->start_keys, target->start.key_count, error);
-    lot->part_b = find_parts(load, lot->ready, lot->ready->end_keys, target->end.key_count, error);
-    return lot->part_a == NULL || lot->part_b == NULL ? HEDDLE_OUT_OF_MEMORY : HEDDLE_OK;
+    return lot_claim(load, lot, error);
 }
 
 /* Puts the rows of a lot into the scheduler; with the lock held. */
@@ -300,6 +344,9 @@ int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const 
         if (targets[i] >= load->options->target_count) {
             return heddle_error_set(error, HEDDLE_INVALID, "there is no target number %zu", targets[i]);
         }
+    }
+    for (size_t i = 0; i < target_count; i++) {
+        heddle_ids_consider(load, &load->plans[targets[i]], batch->rows);
     }
     struct heddle_parcel *parcel = NULL;
     HEDDLE_TRY(parcel_create(load, batch, targets, target_count, &parcel, error));

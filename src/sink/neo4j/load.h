@@ -15,6 +15,7 @@
 
 #include "schedule/scheduler.h"
 #include "sink/fold.h"
+#include "sink/neo4j/ids.h"
 #include "sink/neo4j/plan.h"
 #include "sink/neo4j/sample.h"
 
@@ -65,6 +66,7 @@ struct heddle_load {
     struct heddle_heartbeat *heartbeat;
     uint64_t micro_batch; /* changed by begin(), while no transaction is under way */
     bool begun;
+    struct heddle_ids *ids; /* of nodes that relationships name; NULL = ends by key */
 
     /* Of the caller's thread alone. */
     struct heddle_bolt_connection *control;

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
+#include "sink/fold.h"
 
 static bool share_a_label(const struct heddle_target *one, const struct heddle_target *other)
 {
@@ -47,12 +49,43 @@ static size_t number_spaces(const struct heddle_target *targets, struct heddle_p
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (targets[i].kind == HEDDLE_TARGET_RELATIONSHIP) {
-            plans[i].space_a = plans[targets[i].start.node].space_a;
-            plans[i].space_b = plans[targets[i].end.node].space_a;
-        }
+        const bool is_node = targets[i].kind == HEDDLE_TARGET_NODE;
+        plans[i].node_space_a = plans[is_node ? i : targets[i].start.node].space_a;
+        plans[i].node_space_b = plans[is_node ? i : targets[i].end.node].space_a;
     }
     return spaces;
+}
+
+/* Labels and key properties as one number: what has the same is found by the same key. */
+static uint64_t id_space_of(const struct heddle_target *node, uint64_t seed)
+{
+    uint64_t space = heddle_hash_bytes(node->labels[0], strlen(node->labels[0]), seed);
+    for (size_t i = 0; i < node->key_count; i++) {
+        const char *name = node->properties[node->key[i]].name;
+        space = heddle_hash_bytes(name, strlen(name), space);
+    }
+    return space;
+}
+
+/* Ids are asked for where a relationship of the job can use them. */
+static void number_id_spaces(const struct heddle_sink_options *options, struct heddle_plan *plans)
+{
+    const struct heddle_target *targets = options->targets;
+    for (size_t i = 0; i < options->target_count; i++) {
+        const struct heddle_target *target = &targets[i];
+        const bool is_node = target->kind == HEDDLE_TARGET_NODE;
+        plans[i].id_space_a = id_space_of(is_node ? target : &targets[target->start.node], options->seed);
+        plans[i].id_space_b = id_space_of(is_node ? target : &targets[target->end.node], options->seed);
+        plans[i].uses_ids = !is_node && !target->merge_ends && !options->ends_by_key;
+    }
+    for (size_t i = 0; i < options->target_count; i++) {
+        for (size_t j = 0; j < options->target_count; j++) {
+            if (targets[i].kind == HEDDLE_TARGET_NODE && plans[j].uses_ids &&
+                (plans[i].id_space_a == plans[j].id_space_a || plans[i].id_space_a == plans[j].id_space_b)) {
+                plans[i].returns_ids = true;
+            }
+        }
+    }
 }
 
 static bool is_key(const struct heddle_target *target, size_t property)
@@ -115,29 +148,86 @@ static int check_target(const struct heddle_sink_options *options, const struct 
     return heddle_cypher_check_names(target, error);
 }
 
-static int fill_plan(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
-                     struct heddle_plan *plan, struct heddle_error *error)
+static int write_form(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
+                      struct heddle_plan *plan, enum heddle_cypher_rewrite rewrite, bool by_id,
+                      struct heddle_error *error)
+{
+    struct heddle_buffer text = {0};
+    const struct heddle_cypher_form form = {
+        .rewrite = rewrite,
+        .by_id = by_id,
+        .returns_ids = plan->returns_ids,
+    };
+    if (plan->target->kind == HEDDLE_TARGET_NODE) {
+        heddle_cypher_write_nodes(&text, plan->target, dialect, &form);
+    } else {
+        heddle_cypher_write_relationships(&text, options->targets, plan->target, dialect, &form);
+    }
+    return take_text(&text, &plan->write_forms[rewrite][by_id ? 1 : 0], error);
+}
+
+/* The statements that stand for a MERGE on some road; as written always. */
+static int write_forms(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
+                       struct heddle_plan *plan, struct heddle_error *error)
 {
     const struct heddle_target *target = plan->target;
+    const bool is_node = target->kind == HEDDLE_TARGET_NODE;
+    const bool rewritten[3] = {
+        [HEDDLE_CYPHER_AS_WRITTEN] = true,
+        [HEDDLE_CYPHER_CREATE] = target->merge && !target->merge_ends,
+        [HEDDLE_CYPHER_GUARDED] =
+            target->merge && !target->merge_ends && !is_node && heddle_fold_target_is_bare(target),
+    };
+    for (int i = 0; i < 3; i++) {
+        for (int by_id = 0; by_id <= (plan->uses_ids ? 1 : 0); by_id++) {
+            if (rewritten[i]) {
+                HEDDLE_TRY(
+                    write_form(options, dialect, plan, (enum heddle_cypher_rewrite)i, by_id != 0, error));
+            }
+        }
+    }
+    if (is_node || target->merge_ends) {
+        return HEDDLE_OK;
+    }
     struct heddle_buffer text = {0};
-    plan->order = order_of(target);
+    heddle_cypher_missing_ends(&text, options->targets, target);
+    return take_text(&text, &plan->missing, error);
+}
+
+/* What rows claim on the plan's road. */
+static void settle_claim(struct heddle_plan *plan, size_t identity_space)
+{
+    const struct heddle_target *target = plan->target;
+    const bool is_node = target->kind == HEDDLE_TARGET_NODE;
+    const bool merges = target->merge ? !is_node || target->key_count > 0 : target->merge_ends;
+    plan->space_a = plan->node_space_a;
+    plan->space_b = plan->node_space_b;
+    if (plan->road.road == HEDDLE_ROAD_SERIAL) {
+        plan->claim = HEDDLE_CLAIM_ONE;
+        plan->space_a = identity_space;
+    } else if (is_node) {
+        plan->claim = merges ? HEDDLE_CLAIM_KEY : HEDDLE_CLAIM_NOTHING;
+    } else if (heddle_plan_rewrites(plan)) {
+        plan->claim = HEDDLE_CLAIM_IDENTITY;
+        plan->space_a = identity_space;
+    } else {
+        plan->claim =
+            merges || plan->road.road == HEDDLE_ROAD_TILES ? HEDDLE_CLAIM_ENDS : HEDDLE_CLAIM_NOTHING;
+    }
+}
+
+static int fill_plan(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
+                     struct heddle_plan *plan, size_t identity_space, struct heddle_error *error)
+{
+    plan->order = order_of(plan->target);
     if (plan->order == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    if (target->kind == HEDDLE_TARGET_NODE) {
-        plan->parted = target->merge && target->key_count > 0;
-        heddle_cypher_write_nodes(&text, target, dialect);
-        return take_text(&text, &plan->write, error);
-    }
-    plan->parted = target->merge || target->merge_ends;
-    heddle_cypher_write_relationships(&text, options->targets, target);
-    HEDDLE_TRY(take_text(&text, &plan->write, error));
-    if (target->merge_ends) {
-        return HEDDLE_OK;
-    }
-    text = (struct heddle_buffer){0};
-    heddle_cypher_missing_ends(&text, options->targets, target);
-    return take_text(&text, &plan->missing, error);
+    plan->seed = options->seed;
+    plan->element_ids = dialect->element_ids;
+    plan->road.road = plan->target->merge ? HEDDLE_ROAD_TILES : HEDDLE_ROAD_CREATE;
+    settle_claim(plan, identity_space);
+    return write_forms(options, dialect, plan, error);
 }
 
 int heddle_plans_create(const struct heddle_sink_options *options,
@@ -150,24 +240,54 @@ int heddle_plans_create(const struct heddle_sink_options *options,
         return heddle_error_out_of_memory(error);
     }
     int status = HEDDLE_OK;
+    size_t spaces = 0;
     for (size_t i = 0; i < count && status == HEDDLE_OK; i++) {
         plans[i].target = &options->targets[i];
         plans[i].index = i;
         status = check_target(options, plans[i].target, error);
     }
     if (status == HEDDLE_OK) {
-        *space_count_out = number_spaces(options->targets, plans, count);
+        spaces = number_spaces(options->targets, plans, count);
+        number_id_spaces(options, plans);
     }
     for (size_t i = 0; i < count && status == HEDDLE_OK; i++) {
         heddle_plan_set_limits(&plans[i], options, false);
-        status = fill_plan(options, dialect, &plans[i], error);
+        status = fill_plan(options, dialect, &plans[i], spaces + i, error);
     }
     if (status != HEDDLE_OK) {
         heddle_plans_destroy(plans, count);
         return status;
     }
+    *space_count_out = spaces > 0 ? spaces + count : 0;
     *plans_out = plans;
     return HEDDLE_OK;
+}
+
+void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink_options *options,
+                             const struct heddle_ability *ability, const int64_t *there_before,
+                             size_t writers)
+{
+    size_t spaces = 0;
+    for (size_t i = 0; i < options->target_count; i++) {
+        spaces = plans[i].node_space_a >= spaces ? plans[i].node_space_a + 1 : spaces;
+        spaces = plans[i].node_space_b >= spaces ? plans[i].node_space_b + 1 : spaces;
+    }
+    for (size_t i = 0; i < options->target_count; i++) {
+        const struct heddle_road_facts facts = {
+            .targets = options->targets,
+            .target_count = options->target_count,
+            .target = i,
+            .there_before = there_before[i],
+            .rows_expected = options->targets[i].rows_expected,
+            .remembered_rows = HEDDLE_FOLD_IDENTITIES_MAX,
+            .resumes = options->resumes,
+            .chain_locks = ability->major > 4 || (ability->major == 4 && ability->minor >= 3),
+            .writers = writers,
+            .batch_rows = plans[i].batch_rows,
+        };
+        heddle_road_choose(&facts, &plans[i].road);
+        settle_claim(&plans[i], spaces + i);
+    }
 }
 
 void heddle_plans_destroy(struct heddle_plan *plans, size_t count)
@@ -176,7 +296,10 @@ void heddle_plans_destroy(struct heddle_plan *plans, size_t count)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        free(plans[i].write);
+        for (size_t j = 0; j < 3; j++) {
+            free(plans[i].write_forms[j][0]);
+            free(plans[i].write_forms[j][1]);
+        }
         free(plans[i].missing);
         free((void *)plans[i].order);
     }

@@ -1,13 +1,19 @@
-/* plan.h: how each target is written: its statements, the order of a row's values, its limits, and what its rows touch.
+/* plan.h: how each target is written: its road, its statements, the order of a row's values, its limits, and what its rows
+ * touch.
  *
- * Roads: nodes that are created, and relationships that are created, meet nobody (parallel CREATE hardly ever deadlocks)
- * and touch no part; merged nodes touch the part of their key, merged relationships those of both ends. Node targets that
- * share a label share a key space.
+ * What rows claim in the scheduler follows from the road (sink/road.h):
+ *   nothing       created nodes and relationships: they meet nobody
+ *   own key       merged nodes
+ *   both ends     merged relationships by tiles
+ *   identity      guarded ones, and those created in place of merged: a repeat is never in flight beside its first
+ *   one for all   serial
+ * Node targets that share a label share a key space. Identities have a space a relationship target, behind the key spaces.
  */
 #ifndef HEDDLE_SINK_NEO4J_PLAN_H
 #define HEDDLE_SINK_NEO4J_PLAN_H
 
 #include "sink/neo4j/ability.h"
+#include "sink/road.h"
 #include "sink/rows.h"
 #include "sink/sink.h"
 
@@ -19,26 +25,60 @@ enum {
     HEDDLE_PLAN_BYTES = 4 * 1024 * 1024,
 };
 
+enum heddle_plan_claim {
+    HEDDLE_CLAIM_NOTHING,
+    HEDDLE_CLAIM_KEY,      /* the node's: space_a */
+    HEDDLE_CLAIM_ENDS,     /* start: space_a, end: space_b */
+    HEDDLE_CLAIM_IDENTITY, /* heddle_rows_identity(): space_a */
+    HEDDLE_CLAIM_ONE,      /* part 0 of space_a, whatever the row */
+};
+
 struct heddle_plan {
     const struct heddle_target *target;
     size_t index;
-    char *write;         /* statement */
-    char *missing;       /* names rows without their ends; NULL where that cannot be */
-    const size_t *order; /* indices of properties in the order of a row: keys, then the rest */
+    struct heddle_road_choice road;
+    char *write_forms[3][2]; /* by enum heddle_cypher_rewrite, by id or not; NULL = no such statement */
+    char *missing;           /* names rows without their ends; NULL where that cannot be */
+    const size_t *order;     /* indices of properties in the order of a row: keys, then the rest */
     size_t batch_rows;
     size_t batch_bytes;
-    bool parted;    /* its rows touch parts */
-    size_t space_a; /* of the node, or of the start */
-    size_t space_b; /* of the end */
-    size_t stream;  /* in the scheduler */
+    enum heddle_plan_claim claim;
+    size_t space_a;      /* of what the rows claim */
+    size_t space_b;      /* of the end */
+    size_t node_space_a; /* of the node, or of the start, whatever the road */
+    size_t node_space_b;
+    size_t stream; /* in the scheduler */
+    uint64_t seed;
+    bool returns_ids; /* nodes: their ids are asked for */
+    bool uses_ids;    /* relationships: their ends go by id where it is known */
+    bool element_ids;
+    bool
+        ids_asked; /* nodes: those that were there before have been asked for (ids_read.h); the caller's thread */
+    uint64_t id_space_a; /* for heddle_ids_hash(): of the node, or of the start */
+    uint64_t id_space_b;
 };
 
-/* Fills plans[0 .. target_count), allocated here; *space_count_out = number of key spaces
- * (0 without node targets). Errors: HEDDLE_INVALID (a name, a map as property), HEDDLE_OUT_OF_MEMORY. */
+/* Fills plans[0 .. target_count), allocated here, on roads that suit any graph: tiles for what merges, create for what
+ * creates. *space_count_out = number of spaces (0 without node targets). Errors: HEDDLE_INVALID (a name, a map as
+ * property), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_plans_create(const struct heddle_sink_options *options,
                                           const struct heddle_cypher_dialect *dialect,
                                           struct heddle_plan **plans_out, size_t *space_count_out,
                                           struct heddle_error *error);
+
+/* Takes the roads that heddle_road_choose() answers, once it is known what is there: a count for each target, -1 =
+ * unknown. Before the first row. */
+void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink_options *options,
+                             const struct heddle_ability *ability, const int64_t *there_before,
+                             size_t writers);
+
+/* True where another statement than the written one may stand for a MERGE. */
+static inline bool heddle_plan_rewrites(const struct heddle_plan *plan)
+{
+    return plan->target->merge &&
+           (plan->road.road == HEDDLE_ROAD_CREATE || plan->road.road == HEDDLE_ROAD_GUARDED);
+}
+
 void heddle_plans_destroy(struct heddle_plan *plans, size_t count);
 
 /* Sets the limits of a transaction; after the indexes are known. */

@@ -45,8 +45,10 @@ int heddle_settle_rows(struct heddle_writer *writer, struct heddle_transaction *
                        struct heddle_error *error)
 {
     struct heddle_schedule_work *work = transaction->work;
+    const bool careful = transaction->wording.careful; /* what is doubtful of the whole is so of its parts */
     heddle_transaction_assign(transaction, plan, rows, count);
     transaction->work = work;
+    transaction->wording.careful = careful;
     (void)heddle_retry_once(writer, transaction);
     return heddle_settle(writer, transaction, error);
 }

@@ -163,12 +163,21 @@ static size_t put_whole_map(struct heddle_buffer *out, const struct heddle_targe
     return at;
 }
 
+static const char *id_function(const struct heddle_cypher_dialect *dialect)
+{
+    return dialect->element_ids ? "elementId" : "id";
+}
+
 void heddle_cypher_write_nodes(struct heddle_buffer *out, const struct heddle_target *target,
-                               const struct heddle_cypher_dialect *dialect)
+                               const struct heddle_cypher_dialect *dialect,
+                               const struct heddle_cypher_form *form)
 {
     size_t at = 0;
     /* Without a key there is nothing to merge on: such a node is created. */
-    const bool merge = target->merge && target->key_count > 0;
+    const bool merge = target->merge && target->key_count > 0 && form->rewrite == HEDDLE_CYPHER_AS_WRITTEN;
+    if (form->returns_ids && !dialect->element_ids) {
+        heddle_cypher_prefix(out, dialect);
+    }
     put(out, merge ? "UNWIND $rows AS r MERGE (n" : "UNWIND $rows AS r CREATE (n");
     heddle_cypher_labels(out, target->labels, target->label_count);
     if (merge) {
@@ -187,6 +196,9 @@ void heddle_cypher_write_nodes(struct heddle_buffer *out, const struct heddle_ta
         put_string(out, target->vector_property);
         heddle_buffer_append_format(out, ", r[%zu]) }", at);
     }
+    if (form->returns_ids) {
+        heddle_buffer_append_format(out, " RETURN collect(%s(n)) AS ids", id_function(dialect));
+    }
 }
 
 /* `MATCH (a:`L` {`k`: r[at], …})` */
@@ -204,24 +216,83 @@ static size_t put_end(struct heddle_buffer *out, const struct heddle_target *tar
     return at;
 }
 
-void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct heddle_target *targets,
-                                       const struct heddle_target *target)
+/* MATCH (a) WHERE id(a) = r[id_at] AND a:`L` AND a.`k` = r[at] … */
+static size_t put_end_by_id(struct heddle_buffer *out, const struct heddle_target *targets,
+                            const struct heddle_target_end *end, const struct heddle_cypher_dialect *dialect,
+                            const char *variable, size_t id_at, size_t at)
 {
-    const char *verb = target->merge_ends ? "MERGE" : "MATCH";
-    put(out, "UNWIND $rows AS r");
-    size_t at = put_end(out, targets, &target->start, verb, "a", 0);
-    at = put_end(out, targets, &target->end, verb, "b", at);
-    put(out, target->merge ? " MERGE (a)-[x:" : " CREATE (a)-[x:");
-    heddle_cypher_quote(out, target->type);
-    if (target->merge) {
-        at = put_key_map(out, target, at);
-        put(out, "]->(b)");
-        put_set(out, target, "x", at);
-    } else {
-        put_whole_map(out, target, at);
-        put(out, "]->(b)");
+    heddle_buffer_append_format(out, " MATCH (%s) WHERE %s(%s) = r[%zu] AND %s", variable,
+                                id_function(dialect), variable, id_at, variable);
+    heddle_cypher_labels(out, targets[end->node].labels, targets[end->node].label_count);
+    for (size_t i = 0; i < end->key_count; i++) {
+        heddle_buffer_append_format(out, " AND %s.", variable);
+        heddle_cypher_quote(out, end->keys[i].name);
+        heddle_buffer_append_format(out, " = r[%zu]", at++);
     }
-    put(out, " RETURN count(*) AS n");
+    return at;
+}
+
+/* CREATE (a)-[:`T` {…}]->(b) for the rows whose identity is not there. A subquery without RETURN leaves each row as it
+ * is, so that what is counted afterwards are rows with both ends. */
+static void put_guarded(struct heddle_buffer *out, const struct heddle_target *target,
+                        const struct heddle_cypher_dialect *dialect, size_t at)
+{
+    put(out, dialect->scoped_call ? " CALL (a, b, r) { WITH a, b, r" : " CALL { WITH a, b, r WITH a, b, r");
+    put(out, " WHERE NOT EXISTS { (a)-[:");
+    heddle_cypher_quote(out, target->type);
+    put_key_map(out, target, at);
+    put(out, "]->(b) } CREATE (a)-[:");
+    heddle_cypher_quote(out, target->type);
+    put_whole_map(out, target, at);
+    put(out, "]->(b) }");
+}
+
+bool heddle_cypher_counts_rows(const struct heddle_target *target, enum heddle_cypher_rewrite rewrite)
+{
+    return target->kind == HEDDLE_TARGET_RELATIONSHIP && target->merge && rewrite == HEDDLE_CYPHER_AS_WRITTEN;
+}
+
+void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct heddle_target *targets,
+                                       const struct heddle_target *target,
+                                       const struct heddle_cypher_dialect *dialect,
+                                       const struct heddle_cypher_form *form)
+{
+    size_t at = 0;
+    if (form->by_id) {
+        if (!dialect->element_ids) {
+            heddle_cypher_prefix(out, dialect);
+        }
+        put(out, "UNWIND $rows AS r");
+        at = put_end_by_id(out, targets, &target->start, dialect, "a", 0, 2);
+        at = put_end_by_id(out, targets, &target->end, dialect, "b", 1, at);
+    } else {
+        const char *verb = target->merge_ends ? "MERGE" : "MATCH";
+        put(out, "UNWIND $rows AS r");
+        at = put_end(out, targets, &target->start, verb, "a", 0);
+        at = put_end(out, targets, &target->end, verb, "b", at);
+    }
+    if (target->merge && form->rewrite == HEDDLE_CYPHER_GUARDED) {
+        put_guarded(out, target, dialect, at);
+    } else {
+        const bool merge = target->merge && form->rewrite == HEDDLE_CYPHER_AS_WRITTEN;
+        put(out, merge ? " MERGE (a)-[x:" : " CREATE (a)-[x:");
+        heddle_cypher_quote(out, target->type);
+        if (merge) {
+            at = put_key_map(out, target, at);
+            put(out, "]->(b)");
+            at = put_set(out, target, "x", at);
+        } else {
+            put_whole_map(out, target, at);
+            put(out, "]->(b)");
+        }
+    }
+    put(out, form->by_id ? " WITH " : " RETURN ");
+    if (heddle_cypher_counts_rows(target, form->rewrite)) {
+        heddle_buffer_append_format(out, "count(DISTINCT r[%zu]) AS n", at);
+    } else {
+        put(out, "count(*) AS n");
+    }
+    put(out, form->by_id ? " RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n" : "");
 }
 
 void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,
@@ -233,6 +304,33 @@ void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_t
     at = put_end(out, targets, &target->end, "OPTIONAL MATCH", "b", at);
     put(out, " WITH r, starts, count(b) AS ends WHERE starts = 0 OR ends = 0");
     heddle_buffer_append_format(out, " RETURN collect([r[%zu], starts > 0, ends > 0]) AS missing", at);
+}
+
+/* Pairs a record: large enough that records cost nothing, small enough that one stays far below a megabyte or two. */
+enum { IDS_A_RECORD = 10000 };
+
+void heddle_cypher_read_ids(struct heddle_buffer *out, const struct heddle_target *target,
+                            const struct heddle_cypher_dialect *dialect)
+{
+    heddle_cypher_prefix(out, dialect);
+    put(out, "MATCH (n");
+    heddle_cypher_labels(out, target->labels, target->label_count);
+    put(out, ") WITH n, id(n) AS i WHERE $from <= i AND i < $to ");
+    heddle_buffer_append_format(out, "WITH i / %d AS g, collect([i", IDS_A_RECORD);
+    for (size_t i = 0; i < target->key_count; i++) {
+        put(out, ", n.");
+        heddle_cypher_quote(out, target->properties[target->key[i]].name);
+    }
+    put(out, "]) AS ids RETURN ids");
+}
+
+void heddle_cypher_id_range(struct heddle_buffer *out, const struct heddle_target *target,
+                            const struct heddle_cypher_dialect *dialect)
+{
+    heddle_cypher_prefix(out, dialect);
+    put(out, "MATCH (n");
+    heddle_cypher_labels(out, target->labels, target->label_count);
+    put(out, ") RETURN min(id(n)) AS low, max(id(n)) AS high");
 }
 
 /* (n:`L`) or ()-[n:`T`]-() ; full text indexes take several labels. */

@@ -1,9 +1,11 @@
 /* statements.h: the Cypher of a load as text (run-contract section 5). Pure: the same target gives the same text.
  *
  * Identifiers are quoted by doubling backticks. Values travel as parameters, never as text. A row is a list r:
- *   nodes             key …, other properties …, vector (where the target has one)
- *   relationships     start keys …, end keys …, key properties …, other properties …
- *   missing ends      start keys …, end keys …, ordinal
+ *   nodes                  key …, other properties …, vector (where the target has one)
+ *   relationships          start keys …, end keys …, key properties …, other properties …
+ *   relationships by id    id of the start, id of the end, then the same
+ *                          merged ones end with the row's ordinal (heddle_cypher_counts_rows)
+ *   missing ends           start keys …, end keys …, ordinal
  * heddle_encode_rows() (encode.h) writes lists of the same order.
  *
  * All functions append to `out`; running out of memory is noted there. Threads: pure functions.
@@ -19,7 +21,27 @@ struct heddle_cypher_dialect {
     bool scoped_call;     /* CALL (n, r) { … }: 5.23 and later; else CALL { WITH n, r … } */
     bool versions;        /* knows CYPHER 5 and CYPHER 25: 2025.06 and later */
     bool key_constraints; /* Enterprise and Aura */
+    bool element_ids;     /* has no id(), only elementId(): Cypher 25 alone */
 };
+
+/* What stands in place of a MERGE (sink/road.h). */
+enum heddle_cypher_rewrite {
+    HEDDLE_CYPHER_AS_WRITTEN,
+    HEDDLE_CYPHER_CREATE,
+    HEDDLE_CYPHER_GUARDED, /* relationships: CREATE where the identity is not there */
+};
+
+struct heddle_cypher_form {
+    enum heddle_cypher_rewrite rewrite;
+    /* Relationships: ends are found by internal id, and their labels and keys compared, so that an id that belongs to
+     * another node by now finds nothing. Parameter $n = number of rows: with fewer found, the statement fails with
+     * HEDDLE_CYPHER_SHORT and changes nothing, and the rows can be sent by key. */
+    bool by_id;
+    bool returns_ids; /* nodes: one record with the list of internal ids, in the order of the rows */
+};
+
+/* The server's code for a division by zero, which is how a statement by id says that an end was not found. */
+#define HEDDLE_CYPHER_SHORT "ArithmeticError"
 
 /* Names that cannot be quoted safely: Cypher 5 reads the six characters \u0060 as a backtick, also between backticks.
  * Errors: HEDDLE_INVALID with target and name. */
@@ -34,17 +56,33 @@ void heddle_cypher_prefix(struct heddle_buffer *out, const struct heddle_cypher_
 /* :`A`:`B` */
 void heddle_cypher_labels(struct heddle_buffer *out, const char *const *labels, size_t count);
 
-/* Creates or merges one node a row. Returns nothing. */
+/* Creates or merges one node a row. Returns nothing, or ids. */
 void heddle_cypher_write_nodes(struct heddle_buffer *out, const struct heddle_target *target,
-                               const struct heddle_cypher_dialect *dialect);
+                               const struct heddle_cypher_dialect *dialect,
+                               const struct heddle_cypher_form *form);
+
+/* True where the rows of a statement end with their ordinal: a MERGE meets all parallel relationships of an identity, so
+ * that only the ordinals tell how many rows have found their ends. */
+bool heddle_cypher_counts_rows(const struct heddle_target *target, enum heddle_cypher_rewrite rewrite);
 
 /* Creates or merges one relationship a row; one record with `n`, the rows whose ends were there. */
 void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct heddle_target *targets,
-                                       const struct heddle_target *target);
+                                       const struct heddle_target *target,
+                                       const struct heddle_cypher_dialect *dialect,
+                                       const struct heddle_cypher_form *form);
 
 /* One record: [[ordinal, start exists, end exists], …] of rows that miss an end. */
 void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,
                                 const struct heddle_target *target);
+
+/* Nodes of a target with their keys: records of one list of [id, key …] each. Parameters $from and $to: ids from the
+ * first up to, and without, the second. */
+void heddle_cypher_read_ids(struct heddle_buffer *out, const struct heddle_target *target,
+                            const struct heddle_cypher_dialect *dialect);
+
+/* One record: lowest and highest internal id of a target's nodes, null without any. */
+void heddle_cypher_id_range(struct heddle_buffer *out, const struct heddle_target *target,
+                            const struct heddle_cypher_dialect *dialect);
 
 /* The statement that makes one constraint or index of `target`, IF NOT EXISTS.
  * Errors: HEDDLE_INVALID (a type name or similarity that is none). */

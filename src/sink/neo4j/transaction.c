@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "sink/neo4j/encode.h"
 #include "sink/neo4j/patience.h"
 #include "sink/neo4j/writer.h"
 
@@ -28,6 +27,7 @@ void heddle_transaction_destroy(struct heddle_transaction *transaction)
 {
     if (transaction != NULL) {
         heddle_bolt_request_destroy(transaction->request);
+        heddle_wording_free(&transaction->wording);
         free(transaction);
     }
 }
@@ -35,18 +35,12 @@ void heddle_transaction_destroy(struct heddle_transaction *transaction)
 void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_plan *plan,
                                const struct heddle_schedule_row *rows, size_t count)
 {
-    *transaction = (struct heddle_transaction){
-        .plan = plan, .rows = rows, .count = count, .request = transaction->request};
-}
-
-/* The statement of the rows, with the rows. */
-static void put_rows(struct heddle_transaction *transaction)
-{
-    struct heddle_pack *pack =
-        heddle_bolt_request_run_open(transaction->request, transaction->plan->write, 1);
-    heddle_pack_text(pack, "rows");
-    heddle_encode_rows(pack, transaction->plan, transaction->rows, transaction->count);
-    heddle_bolt_request_run_close(transaction->request, HEDDLE_BOLT_PULL);
+    *transaction = (struct heddle_transaction){.plan = plan,
+                                               .rows = rows,
+                                               .count = count,
+                                               .request = transaction->request,
+                                               .wording = transaction->wording};
+    heddle_wording_start(&transaction->wording, plan, rows, count, false);
 }
 
 int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_dialect dialect,
@@ -60,8 +54,9 @@ int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_diale
         .metadata_count = 1,
     };
     const uint64_t start = heddle_clock_ns();
+    HEDDLE_TRY(heddle_wording_choose(&transaction->wording, load->ids, error));
     heddle_bolt_request_begin(transaction->request, dialect, &options);
-    put_rows(transaction);
+    heddle_wording_write(&transaction->wording, transaction->request);
     HEDDLE_TRY(heddle_bolt_request_commit(transaction->request, error));
     transaction->dialect = dialect;
     transaction->encoded = true;
@@ -170,7 +165,12 @@ int heddle_transaction_receive(struct heddle_writer *writer, struct heddle_trans
     note_exchange(writer, start);
     hook_outcome(writer->load, transaction);
     if (transaction->status == HEDDLE_OK) {
-        transaction->written = heddle_answer_read(transaction, &answer);
+        transaction->written = heddle_wording_read(&transaction->wording, &answer);
+    } else if (heddle_wording_reword(&transaction->wording, &answer, &transaction->reason)) {
+        transaction->encoded = false; /* the next send says the rows in other words */
+        if (transaction->reason.action != HEDDLE_ACTION_ASK) {
+            transaction->reason.action = HEDDLE_ACTION_RETRY;
+        }
     }
     return transaction->status;
 }

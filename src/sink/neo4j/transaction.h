@@ -19,6 +19,7 @@
 #include "bolt/request.h"
 #include "sink/neo4j/answer.h"
 #include "sink/neo4j/load.h"
+#include "sink/neo4j/wording.h"
 
 struct heddle_writer;
 
@@ -28,6 +29,7 @@ struct heddle_transaction {
     const struct heddle_schedule_row *rows;
     size_t count;
     struct heddle_bolt_request *request; /* owned */
+    struct heddle_wording wording;       /* which statements say the rows */
     struct heddle_pack_dialect dialect;  /* that the request is encoded in */
     bool encoded;
     /* The last try, and what came of it. */

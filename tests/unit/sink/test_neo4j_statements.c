@@ -6,7 +6,16 @@
 
 static const struct heddle_cypher_dialect modern = {.scoped_call = true, .versions = true};
 static const struct heddle_cypher_dialect old = {0};
+static const struct heddle_cypher_dialect newest = {
+    .scoped_call = true, .versions = true, .element_ids = true};
 static const struct heddle_cypher_dialect enterprise = {.scoped_call = true, .key_constraints = true};
+
+/* As written; in place of MERGE; ends by id; ids back. */
+static const struct heddle_cypher_form plain = {0};
+static const struct heddle_cypher_form created = {.rewrite = HEDDLE_CYPHER_CREATE};
+static const struct heddle_cypher_form guarded = {.rewrite = HEDDLE_CYPHER_GUARDED};
+static const struct heddle_cypher_form by_id = {.by_id = true};
+static const struct heddle_cypher_form learning = {.returns_ids = true};
 
 static void assert_text(struct heddle_buffer *buffer, const char *wanted)
 {
@@ -20,14 +29,14 @@ static void merged_nodes_with_a_vector(void **state)
     struct fixture_job job;
     struct heddle_buffer text = {0};
     fixture_job_init(&job);
-    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &modern);
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &modern, &plain);
     assert_text(
         &text,
         "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) "
         "SET n.`reason` = r[1], n.`hours` = r[2] WITH n, r CALL (n, r) { WITH n, r WHERE r[3] IS NOT NULL "
         "CALL db.create.setNodeVectorProperty(n, \"embedding\", r[3]) }");
     text = (struct heddle_buffer){0};
-    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &old);
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &old, &plain);
     assert_text(
         &text,
         "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) "
@@ -44,7 +53,7 @@ static void created_nodes_take_all_properties_at_once(void **state)
     struct heddle_target *target = &job.targets[TARGET_REMOVAL];
     target->merge = false;
     target->vector_property = NULL;
-    heddle_cypher_write_nodes(&text, target, &modern);
+    heddle_cypher_write_nodes(&text, target, &modern, &plain);
     assert_text(&text, "UNWIND $rows AS r CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], "
                        "`hours`: r[2]})");
 }
@@ -63,7 +72,7 @@ static void keys_come_first_wherever_they_stand_in_the_job(void **state)
     target->labels = labels;
     target->label_count = 2;
     target->vector_property = NULL;
-    heddle_cypher_write_nodes(&text, target, &modern);
+    heddle_cypher_write_nodes(&text, target, &modern, &plain);
     assert_text(
         &text,
         "UNWIND $rows AS r MERGE (n:`A`:`B` {`hours`: r[0], `removal_id`: r[1]}) SET n.`reason` = r[2]");
@@ -76,11 +85,11 @@ static void relationships_between_nodes_that_must_exist(void **state)
     struct heddle_buffer text = {0};
     fixture_job_init(&job);
     struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
-    heddle_cypher_write_relationships(&text, job.targets, target);
-    assert_text(&text,
-                "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
-                "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
-                "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM`]->(b) SET x.`hours` = r[2] RETURN count(*) AS n");
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &plain);
+    assert_text(&text, "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                       "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+                       "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM`]->(b) SET x.`hours` = r[2] RETURN "
+                       "count(DISTINCT r[3]) AS n");
     text = (struct heddle_buffer){0};
     heddle_cypher_missing_ends(&text, job.targets, target);
     assert_text(&text,
@@ -101,17 +110,105 @@ static void relationships_with_a_key_and_ends_to_be_merged(void **state)
     target->key = keys;
     target->key_count = 1;
     target->merge_ends = true;
-    heddle_cypher_write_relationships(&text, job.targets, target);
-    assert_text(&text, "UNWIND $rows AS r MERGE (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
-                       "MERGE (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
-                       "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) RETURN count(*) AS n");
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &plain);
+    assert_text(
+        &text,
+        "UNWIND $rows AS r MERGE (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+        "MERGE (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+        "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) RETURN count(DISTINCT r[3]) AS n");
     text = (struct heddle_buffer){0};
     target->merge = false;
     target->merge_ends = false;
-    heddle_cypher_write_relationships(&text, job.targets, target);
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &plain);
     assert_text(&text, "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
                        "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
                        "CREATE (a)-[x:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) RETURN count(*) AS n");
+}
+
+static void roads_that_create_say_so_and_keep_the_identity(void **state)
+{
+    (void)state;
+    static const size_t keys[] = {0};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &created);
+    assert_text(&text, "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                       "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) "
+                       "CREATE (a)-[x:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) RETURN count(*) AS n");
+    target->key = keys;
+    target->key_count = 1;
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &guarded);
+    assert_text(&text,
+                "UNWIND $rows AS r MATCH (a:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                "MATCH (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) CALL (a, b, r) { WITH a, b, r "
+                "WHERE NOT EXISTS { (a)-[:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) } "
+                "CREATE (a)-[:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[2]}]->(b) } RETURN count(*) AS n");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_relationships(&text, job.targets, target, &old, &guarded);
+    assert_non_null(strstr(heddle_buffer_text(&text), " CALL { WITH a, b, r WITH a, b, r WHERE NOT EXISTS"));
+    heddle_buffer_free(&text);
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_AIRCRAFT], &modern, &created);
+    assert_text(&text, "UNWIND $rows AS r CREATE (n:`HeddleTestAircraft` {`aircraft_id`: r[0]})");
+}
+
+static void a_rewrite_changes_nothing_where_the_job_creates(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    struct heddle_buffer other = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
+    target->merge = false;
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &plain);
+    heddle_cypher_write_relationships(&other, job.targets, target, &modern, &guarded);
+    assert_string_equal(heddle_buffer_text(&text), heddle_buffer_text(&other));
+    heddle_buffer_free(&text);
+    heddle_buffer_free(&other);
+}
+
+static void ends_by_id_compare_label_and_key_and_fail_when_one_is_not_found(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
+    heddle_cypher_write_relationships(&text, job.targets, target, &modern, &by_id);
+    assert_text(&text, "CYPHER 5 UNWIND $rows AS r "
+                       "MATCH (a) WHERE id(a) = r[0] AND a:`HeddleTestRemoval` AND a.`removal_id` = r[2] "
+                       "MATCH (b) WHERE id(b) = r[1] AND b:`HeddleTestAircraft` AND b.`aircraft_id` = r[3] "
+                       "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM`]->(b) SET x.`hours` = r[4] "
+                       "WITH count(DISTINCT r[5]) AS n RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_relationships(&text, job.targets, target, &newest, &by_id);
+    assert_non_null(
+        strstr(heddle_buffer_text(&text), "UNWIND $rows AS r MATCH (a) WHERE elementId(a) = r[0]"));
+    assert_null(strstr(heddle_buffer_text(&text), "CYPHER 5"));
+    heddle_buffer_free(&text);
+}
+
+static void nodes_tell_their_ids_where_they_are_asked_to(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_AIRCRAFT], &modern, &learning);
+    assert_text(&text, "CYPHER 5 UNWIND $rows AS r MERGE (n:`HeddleTestAircraft` {`aircraft_id`: r[0]}) "
+                       "RETURN collect(id(n)) AS ids");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_AIRCRAFT], &newest, &learning);
+    assert_text(&text, "UNWIND $rows AS r MERGE (n:`HeddleTestAircraft` {`aircraft_id`: r[0]}) "
+                       "RETURN collect(elementId(n)) AS ids");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_read_ids(&text, &job.targets[TARGET_AIRCRAFT], &old);
+    assert_text(&text, "MATCH (n:`HeddleTestAircraft`) WITH n, id(n) AS i WHERE $from <= i AND i < $to "
+                       "WITH i / 10000 AS g, collect([i, n.`aircraft_id`]) AS ids RETURN ids");
 }
 
 static void names_cannot_break_out_of_their_quotes(void **state)
@@ -126,7 +223,7 @@ static void names_cannot_break_out_of_their_quotes(void **state)
     struct heddle_target *target = &job.targets[TARGET_AIRCRAFT];
     target->labels = evil;
     assert_int_equal(heddle_cypher_check_names(target, &error), HEDDLE_OK);
-    heddle_cypher_write_nodes(&text, target, &modern);
+    heddle_cypher_write_nodes(&text, target, &modern, &plain);
     assert_text(&text, "UNWIND $rows AS r MERGE (n:`A``) DETACH DELETE n //` {`aircraft_id`: r[0]})");
     target->labels = escaped;
     assert_int_equal(heddle_cypher_check_names(target, &error), HEDDLE_INVALID);
@@ -134,7 +231,7 @@ static void names_cannot_break_out_of_their_quotes(void **state)
     text = (struct heddle_buffer){0};
     target->labels = job.aircraft_label;
     target->vector_property = "a\"b\\c";
-    heddle_cypher_write_nodes(&text, target, &modern);
+    heddle_cypher_write_nodes(&text, target, &modern, &plain);
     assert_non_null(strstr(heddle_buffer_text(&text), "setNodeVectorProperty(n, \"a\\\"b\\\\c\", r[1])"));
     heddle_buffer_free(&text);
 }
@@ -226,7 +323,8 @@ static void node_targets_that_share_a_label_share_a_key_space(void **state)
     const struct heddle_sink_options options = {
         .targets = job.targets, .target_count = TARGETS, .rejects = {fixture_reject, &rejects}};
     assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
-    assert_int_equal(spaces, 3);
+    assert_int_equal(spaces, 3 + TARGETS); /* and one for the identities of each target */
+    assert_int_equal(plans[TARGET_REMOVED_FROM].claim, HEDDLE_CLAIM_ENDS);
     assert_int_equal(plans[TARGET_REMOVED_FROM].space_a, plans[TARGET_REMOVAL].space_a);
     assert_int_equal(plans[TARGET_REMOVED_FROM].space_b, plans[TARGET_AIRCRAFT].space_a);
     assert_int_not_equal(plans[TARGET_COMPONENT].space_a, plans[TARGET_AIRCRAFT].space_a);
@@ -234,7 +332,73 @@ static void node_targets_that_share_a_label_share_a_key_space(void **state)
     job.targets[TARGET_REMOVAL].labels = both;
     job.targets[TARGET_REMOVAL].label_count = 2;
     assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
-    assert_int_equal(spaces, 1);
+    assert_int_equal(spaces, 1 + TARGETS);
+    heddle_plans_destroy(plans, TARGETS);
+}
+
+/* The plans of the removals job into a graph that holds `there` of everything. */
+static struct heddle_plan *roads_into(struct fixture_job *job, int64_t there, size_t writers)
+{
+    static const struct heddle_ability ability = {.major = 5, .minor = 26};
+    int64_t before[TARGETS];
+    struct heddle_plan *plans = NULL;
+    size_t spaces = 0;
+    const struct heddle_sink_options options = {.targets = job->targets, .target_count = TARGETS};
+    for (size_t i = 0; i < TARGETS; i++) {
+        before[i] = there;
+    }
+    assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
+    heddle_plans_take_roads(plans, &options, &ability, before, writers);
+    return plans;
+}
+
+static void what_rows_claim_follows_from_the_road(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    fixture_job_init(&job);
+    struct heddle_plan *plans = roads_into(&job, 7, 4);
+    assert_int_equal(plans[TARGET_AIRCRAFT].claim, HEDDLE_CLAIM_KEY);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].claim, HEDDLE_CLAIM_ENDS);
+    assert_false(heddle_plan_rewrites(&plans[TARGET_REMOVED_FROM]));
+    heddle_plans_destroy(plans, TARGETS);
+
+    plans = roads_into(&job, 0, 4);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].road.road, HEDDLE_ROAD_CREATE);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].claim, HEDDLE_CLAIM_IDENTITY);
+    assert_int_not_equal(plans[TARGET_REMOVED_FROM].space_a, plans[TARGET_OF_COMPONENT].space_a);
+    for (size_t i = 0; i < TARGETS; i++) {
+        assert_int_not_equal(plans[TARGET_REMOVED_FROM].space_a, plans[i].node_space_a);
+    }
+    assert_int_equal(plans[TARGET_AIRCRAFT].claim,
+                     HEDDLE_CLAIM_KEY); /* a repeat must not overtake its first */
+    heddle_plans_destroy(plans, TARGETS);
+
+    plans = roads_into(&job, 7, 1);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].claim, HEDDLE_CLAIM_ONE);
+    heddle_plans_destroy(plans, TARGETS);
+
+    job.targets[TARGET_REMOVED_FROM].merge = false;
+    plans = roads_into(&job, 7, 4);
+    assert_int_equal(plans[TARGET_REMOVED_FROM].claim, HEDDLE_CLAIM_NOTHING);
+    heddle_plans_destroy(plans, TARGETS);
+}
+
+static void each_road_has_its_statements_and_no_others(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    fixture_job_init(&job);
+    struct heddle_plan *plans = roads_into(&job, 0, 4);
+    assert_non_null(plans[TARGET_REMOVED_FROM].write_forms[HEDDLE_CYPHER_CREATE][1]);
+    /* It sets `hours` of what it meets, which a guard would pass by. */
+    assert_null(plans[TARGET_REMOVED_FROM].write_forms[HEDDLE_CYPHER_GUARDED][0]);
+    assert_non_null(plans[TARGET_OF_COMPONENT].write_forms[HEDDLE_CYPHER_GUARDED][1]);
+    assert_null(plans[TARGET_AIRCRAFT].write_forms[HEDDLE_CYPHER_AS_WRITTEN][1]);
+    assert_non_null(
+        strstr(plans[TARGET_AIRCRAFT].write_forms[HEDDLE_CYPHER_AS_WRITTEN][0], "collect(id(n))"));
+    assert_true(plans[TARGET_AIRCRAFT].id_space_a == plans[TARGET_REMOVED_FROM].id_space_b);
+    assert_true(plans[TARGET_AIRCRAFT].id_space_a != plans[TARGET_REMOVED_FROM].id_space_a);
     heddle_plans_destroy(plans, TARGETS);
 }
 
@@ -290,6 +454,12 @@ int main(void)
         cmocka_unit_test(keys_come_first_wherever_they_stand_in_the_job),
         cmocka_unit_test(relationships_between_nodes_that_must_exist),
         cmocka_unit_test(relationships_with_a_key_and_ends_to_be_merged),
+        cmocka_unit_test(roads_that_create_say_so_and_keep_the_identity),
+        cmocka_unit_test(a_rewrite_changes_nothing_where_the_job_creates),
+        cmocka_unit_test(ends_by_id_compare_label_and_key_and_fail_when_one_is_not_found),
+        cmocka_unit_test(nodes_tell_their_ids_where_they_are_asked_to),
+        cmocka_unit_test(what_rows_claim_follows_from_the_road),
+        cmocka_unit_test(each_road_has_its_statements_and_no_others),
         cmocka_unit_test(names_cannot_break_out_of_their_quotes),
         cmocka_unit_test(every_kind_of_constraint_and_index),
         cmocka_unit_test(types_and_similarities_that_are_none_are_refused),

@@ -1,0 +1,68 @@
+/* road.h: how the rows of a target are written beside each other, and why. Pure: no socket, no clock.
+ *
+ *   create          CREATE by many writers. Since Neo4j 4.3 that hardly ever deadlocks. In place of MERGE only where the
+ *                   graph has nothing of the type or label, nobody else in the job writes it, and every row is known to
+ *                   be the first of its identity (sink/fold.h); a batch with any other row says MERGE as the job does.
+ *   guarded         CREATE … WHERE NOT EXISTS {the whole identity}. The guard sees the graph before the batch, so an
+ *                   identity may be in one transaction in flight only (its hash decides a part), and once in a batch.
+ *                   Chosen for rows that say nothing but their identity: measured at 1.2 times tiles.
+ *   tiles           MERGE as written, under the parts of both ends.
+ *   one_statement   a node that is new and the relationships of its row, whose other ends are there.
+ *   serial          as written, one transaction at a time: a load that one writer finishes at once.
+ *
+ * All keep what MERGE means: identity = type, both ends, key properties; a relationship that was there is met, parallel
+ * ones included; of repeated rows the last one's values stand. No rewrite of MERGE is safe from somebody else who writes
+ * the same relationships at the same time: tiles is the road for a database that is shared.
+ *
+ * Threads: pure functions.
+ */
+#ifndef HEDDLE_SINK_ROAD_H
+#define HEDDLE_SINK_ROAD_H
+
+#include "base/error.h"
+#include "sink/target.h"
+
+/* A load of at most so many transactions is over before a second writer has connected. */
+enum { HEDDLE_ROAD_SERIAL_TRANSACTIONS = 2 };
+
+/* What is known before the first row. */
+struct heddle_road_facts {
+    const struct heddle_target *targets; /* of the job */
+    size_t target_count;
+    size_t target;            /* the one that is asked about */
+    int64_t there_before;     /* nodes of its label, relationships of its type; -1 = unknown */
+    uint64_t rows_expected;   /* 0 = unknown */
+    uint64_t remembered_rows; /* identities that the load can remember */
+    bool resumes;             /* a part of this load may be in the graph, or on its way there */
+    bool chain_locks;         /* a new relationship takes no lock on a busy node: Neo4j 4.3 and later */
+    size_t writers;
+    size_t batch_rows;    /* rows a transaction */
+    double busiest_share; /* share of the rows that touch the busiest node; 0 = unknown */
+};
+
+enum { HEDDLE_ROAD_REASON_MAX = 240 };
+
+struct heddle_road_choice {
+    enum heddle_road road; /* never AUTO */
+    bool as_asked;         /* false: another road was asked for, and `reason` says why it cannot be */
+    char reason[HEDDLE_ROAD_REASON_MAX]; /* one sentence, without its full stop */
+};
+
+/* Chooses. Every answer writes the same graph; a road that was asked for is taken unless it could write another one. */
+void heddle_road_choose(const struct heddle_road_facts *facts, struct heddle_road_choice *choice_out);
+
+/* The name in a job file ("one_statement"); "" for no road. */
+const char *heddle_road_name(enum heddle_road road);
+
+/* The road of a name. Errors: HEDDLE_INVALID (names what there is). */
+HEDDLE_MUST_CHECK int heddle_road_parse(const char *name, enum heddle_road *road_out,
+                                        struct heddle_error *error);
+
+/* True where nothing but `target` writes nodes of its labels, or relationships of its type, in this job. */
+bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_count, size_t target);
+
+/* True where relationship target `relationship` can be written in the statement of node target `node`: its rows are the
+ * node's rows, one of its ends is that very node, the other is not. */
+bool heddle_road_can_ride(const struct heddle_target *targets, size_t node, size_t relationship);
+
+#endif

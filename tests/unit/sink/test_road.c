@@ -1,0 +1,205 @@
+/* test_road.c: which road is taken, and that none is taken that could write another graph. */
+#include "rows_fixture.h"
+
+#include "sink/road.h"
+
+/* The removals job and facts that speak for nothing special about one of its targets. */
+struct crossing {
+    struct fixture_job job;
+    struct heddle_road_facts facts;
+    struct heddle_road_choice choice;
+};
+
+static void crossing_init(struct crossing *crossing, size_t target)
+{
+    fixture_job_init(&crossing->job);
+    crossing->facts = (struct heddle_road_facts){
+        .targets = crossing->job.targets,
+        .target_count = TARGETS,
+        .target = target,
+        .there_before = 1000,
+        .remembered_rows = 900000,
+        .chain_locks = true,
+        .writers = 8,
+        .batch_rows = 2000,
+    };
+}
+
+static enum heddle_road taken(struct crossing *crossing)
+{
+    heddle_road_choose(&crossing->facts, &crossing->choice);
+    assert_true(strlen(crossing->choice.reason) > 10);
+    return crossing->choice.road;
+}
+
+static void merging_beside_what_is_there_goes_by_tiles(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_REMOVED_FROM);
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    assert_non_null(strstr(crossing.choice.reason, "there are relationships of this type"));
+    crossing.facts.there_before = -1;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    crossing_init(&crossing, TARGET_AIRCRAFT);
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+}
+
+static void merging_into_an_empty_type_creates(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_REMOVED_FROM);
+    crossing.facts.there_before = 0;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_CREATE);
+    assert_true(crossing.choice.as_asked);
+}
+
+/* Each condition of the rewrite alone is enough to forbid it, whether it is asked for or not. */
+static void each_doubt_about_newness_forbids_creating_in_place_of_merging(void **state)
+{
+    (void)state;
+    for (int doubt = 0; doubt < 6; doubt++) {
+        for (int asked = 0; asked < 2; asked++) {
+            struct crossing crossing;
+            crossing_init(&crossing, TARGET_REMOVED_FROM);
+            struct heddle_target *target = &crossing.job.targets[TARGET_REMOVED_FROM];
+            target->road = asked != 0 ? HEDDLE_ROAD_CREATE : HEDDLE_ROAD_AUTO;
+            crossing.facts.there_before = doubt == 0 ? 1 : doubt == 1 ? -1 : 0;
+            crossing.facts.resumes = doubt == 2;
+            crossing.facts.rows_expected = doubt == 3 ? 900001 : 0;
+            target->merge_ends = doubt == 4;
+            if (doubt == 5) {
+                crossing.job.targets[TARGET_OF_COMPONENT].type = target->type;
+            }
+            assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+            assert_int_equal(crossing.choice.as_asked, asked == 0);
+        }
+    }
+}
+
+static void nodes_that_others_write_too_are_not_created_in_place_of_merged(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_AIRCRAFT);
+    crossing.facts.there_before = 0;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_CREATE);
+    crossing.job.targets[TARGET_REMOVED_FROM].merge_ends = true;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    crossing_init(&crossing, TARGET_AIRCRAFT);
+    crossing.facts.there_before = 0;
+    crossing.job.targets[TARGET_COMPONENT].labels = crossing.job.aircraft_label;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+}
+
+static void rows_that_are_nothing_but_their_identity_are_guarded(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_OF_COMPONENT);
+    crossing.facts.busiest_share = 0.12;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_GUARDED);
+    assert_null(strstr(crossing.choice.reason, "%"));
+    crossing.facts.busiest_share = 0.3;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_GUARDED);
+    assert_non_null(strstr(crossing.choice.reason, "30 %"));
+    /* One that sets properties of what it meets cannot be guarded. */
+    crossing.facts.target = TARGET_REMOVED_FROM;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    crossing.facts.target = TARGET_OF_COMPONENT;
+    crossing.facts.writers = 2;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+}
+
+static void creating_targets_create_and_cannot_be_guarded(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_REMOVED_FROM);
+    crossing.job.targets[TARGET_REMOVED_FROM].merge = false;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_CREATE);
+    crossing.job.targets[TARGET_REMOVED_FROM].road = HEDDLE_ROAD_GUARDED;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_CREATE);
+    assert_false(crossing.choice.as_asked);
+    assert_non_null(strstr(crossing.choice.reason, "nothing to guard"));
+    crossing.job.targets[TARGET_REMOVED_FROM].road = HEDDLE_ROAD_AUTO;
+    crossing.facts.chain_locks = false;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+}
+
+static void small_loads_and_single_writers_go_serially(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_REMOVED_FROM);
+    crossing.facts.rows_expected = 4000;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_SERIAL);
+    crossing.facts.rows_expected = 4001;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    crossing.facts.writers = 1;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_SERIAL);
+}
+
+static void what_is_asked_for_is_taken_where_it_writes_the_same_graph(void **state)
+{
+    (void)state;
+    static const enum heddle_road roads[] = {HEDDLE_ROAD_GUARDED, HEDDLE_ROAD_TILES, HEDDLE_ROAD_SERIAL,
+                                             HEDDLE_ROAD_ONE_STATEMENT};
+    for (size_t i = 0; i < sizeof roads / sizeof roads[0]; i++) {
+        struct crossing crossing;
+        crossing_init(&crossing, TARGET_OF_COMPONENT);
+        crossing.job.targets[TARGET_OF_COMPONENT].road = roads[i];
+        assert_int_equal(taken(&crossing), roads[i]);
+        assert_true(crossing.choice.as_asked);
+    }
+}
+
+static void a_relationship_rides_only_with_a_node_of_its_own_row(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing, TARGET_OF_COMPONENT);
+    struct heddle_target *targets = crossing.job.targets;
+    assert_true(heddle_road_can_ride(targets, TARGET_REMOVAL, TARGET_OF_COMPONENT));
+    assert_true(heddle_road_can_ride(targets, TARGET_COMPONENT, TARGET_OF_COMPONENT));
+    assert_false(heddle_road_can_ride(targets, TARGET_AIRCRAFT, TARGET_OF_COMPONENT));
+    assert_false(heddle_road_can_ride(targets, TARGET_OF_COMPONENT, TARGET_OF_COMPONENT));
+    targets[TARGET_OF_COMPONENT].end.node = TARGET_REMOVAL;
+    assert_false(heddle_road_can_ride(targets, TARGET_REMOVAL, TARGET_OF_COMPONENT));
+    targets[TARGET_REMOVED_FROM].follows_its_nodes = false;
+    assert_false(heddle_road_can_ride(targets, TARGET_REMOVAL, TARGET_REMOVED_FROM));
+}
+
+static void names_go_both_ways_and_others_are_refused(void **state)
+{
+    (void)state;
+    struct heddle_error error = {0};
+    for (int road = HEDDLE_ROAD_AUTO; road <= HEDDLE_ROAD_SERIAL; road++) {
+        enum heddle_road read = HEDDLE_ROAD_AUTO;
+        assert_int_equal(heddle_road_parse(heddle_road_name((enum heddle_road)road), &read, &error),
+                         HEDDLE_OK);
+        assert_int_equal(read, road);
+    }
+    enum heddle_road read;
+    assert_int_equal(heddle_road_parse("tile", &read, &error), HEDDLE_INVALID);
+    assert_non_null(strstr(error.message, "one_statement"));
+    assert_string_equal(heddle_road_name((enum heddle_road)99), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(merging_beside_what_is_there_goes_by_tiles),
+        cmocka_unit_test(merging_into_an_empty_type_creates),
+        cmocka_unit_test(each_doubt_about_newness_forbids_creating_in_place_of_merging),
+        cmocka_unit_test(nodes_that_others_write_too_are_not_created_in_place_of_merged),
+        cmocka_unit_test(rows_that_are_nothing_but_their_identity_are_guarded),
+        cmocka_unit_test(creating_targets_create_and_cannot_be_guarded),
+        cmocka_unit_test(small_loads_and_single_writers_go_serially),
+        cmocka_unit_test(what_is_asked_for_is_taken_where_it_writes_the_same_graph),
+        cmocka_unit_test(a_relationship_rides_only_with_a_node_of_its_own_row),
+        cmocka_unit_test(names_go_both_ways_and_others_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
