@@ -152,14 +152,18 @@ def make_job(table, name, change=None):
 class Server:
     """A Neo4j server of its own for one side, started by scripts/neo4j and removed with its data."""
 
-    def __init__(self, name, version=None, heap="1536m", pagecache="1g"):
+    def __init__(self, name, version=None, heap="1536m", pagecache="1g", port=None, keep=False):
+        """`keep`: a server that was left running, with its data, is used again."""
         self.name = name
         self.env = {}
         command = [str(ROOT / "scripts" / "neo4j"), "start", "--name", name, "--http-port", "0", "--heap", heap,
                    "--pagecache", pagecache]
         if version:
             command += ["--version", version]
-        self.call("remove", check=False)
+        if port:
+            command += ["--port", str(port)]
+        if not keep:
+            self.call("remove", check=False)
         subprocess.run(command, check=True, stdout=sys.stderr)
         self.pid = int(self.call("pid").strip())
         for line in self.env_file.read_text().splitlines():
