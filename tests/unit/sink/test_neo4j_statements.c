@@ -180,8 +180,10 @@ static void ends_by_id_compare_label_and_key_and_fail_when_one_is_not_found(void
     struct heddle_target *target = &job.targets[TARGET_REMOVED_FROM];
     heddle_cypher_write_relationships(&text, job.targets, target, &modern, &by_id);
     assert_text(&text, "CYPHER 5 UNWIND $rows AS r "
-                       "MATCH (a) WHERE id(a) = r[0] AND a:`HeddleTestRemoval` AND a.`removal_id` = r[2] "
-                       "MATCH (b) WHERE id(b) = r[1] AND b:`HeddleTestAircraft` AND b.`aircraft_id` = r[3] "
+                       "MATCH (a) WHERE id(a) = r[0] AND a.`removal_id` = r[2] AND CASE WHEN "
+                       "a:`HeddleTestRemoval` THEN true END "
+                       "MATCH (b) WHERE id(b) = r[1] AND b.`aircraft_id` = r[3] AND CASE WHEN "
+                       "b:`HeddleTestAircraft` THEN true END "
                        "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM`]->(b) SET x.`hours` = r[4] "
                        "WITH count(DISTINCT r[5]) AS n RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
     text = (struct heddle_buffer){0};
