@@ -164,7 +164,7 @@ static uint64_t rows_read(struct heddle_load *load, size_t target)
 void heddle_ids_consider(struct heddle_load *load, const struct heddle_plan *plan, size_t more_rows)
 {
     const struct heddle_target *target = plan->target;
-    if (!plan->uses_ids || plan->element_ids) {
+    if (!plan->uses_ids || plan->element_ids || load->nodes_before == NULL) {
         return;
     }
     const uint64_t seen = rows_read(load, plan->index) + more_rows;

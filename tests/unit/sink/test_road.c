@@ -107,8 +107,9 @@ static void rows_that_are_nothing_but_their_identity_are_guarded(void **state)
     /* One that sets properties of what it meets cannot be guarded. */
     crossing.facts.target = TARGET_REMOVED_FROM;
     assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    /* One that shares its type with another target cannot either. */
     crossing.facts.target = TARGET_OF_COMPONENT;
-    crossing.facts.writers = 2;
+    crossing.job.targets[TARGET_REMOVED_FROM].type = crossing.job.targets[TARGET_OF_COMPONENT].type;
     assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
 }
 
