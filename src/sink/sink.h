@@ -85,7 +85,6 @@ struct heddle_sink_options {
     size_t batch_rows;     /* 0 = automatic */
     size_t batch_bytes;    /* 0 = automatic */
     bool ends_by_key;      /* Neo4j: relationships never name their ends by internal id */
-    bool resumes;          /* a part of this load may be in the graph, or on its way there */
     uint32_t tx_timeout_ms;
     enum heddle_vector_index_when vector_index;
     uint64_t seed; /* of the key hash */

@@ -265,7 +265,7 @@ int heddle_plans_create(const struct heddle_sink_options *options,
 
 void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink_options *options,
                              const struct heddle_ability *ability, const int64_t *there_before,
-                             size_t writers)
+                             size_t writers, bool resumes)
 {
     size_t spaces = 0;
     for (size_t i = 0; i < options->target_count; i++) {
@@ -280,7 +280,7 @@ void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink
             .there_before = there_before[i],
             .rows_expected = options->targets[i].rows_expected,
             .remembered_rows = HEDDLE_FOLD_IDENTITIES_MAX,
-            .resumes = options->resumes,
+            .resumes = resumes,
             .chain_locks = ability->major > 4 || (ability->major == 4 && ability->minor >= 3),
             .writers = writers,
             .batch_rows = plans[i].batch_rows,

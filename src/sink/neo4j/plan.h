@@ -67,10 +67,10 @@ HEDDLE_MUST_CHECK int heddle_plans_create(const struct heddle_sink_options *opti
                                           struct heddle_error *error);
 
 /* Takes the roads that heddle_road_choose() answers, once it is known what is there: a count for each target, -1 =
- * unknown. Before the first row. */
+ * unknown. `resumes`: an earlier run of this load may have written some rows. Before the first row. */
 void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink_options *options,
                              const struct heddle_ability *ability, const int64_t *there_before,
-                             size_t writers);
+                             size_t writers, bool resumes);
 
 /* True where another statement than the written one may stand for a MERGE. */
 static inline bool heddle_plan_rewrites(const struct heddle_plan *plan)

@@ -350,7 +350,7 @@ static struct heddle_plan *roads_into(struct fixture_job *job, int64_t there, si
         before[i] = there;
     }
     assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
-    heddle_plans_take_roads(plans, &options, &ability, before, writers);
+    heddle_plans_take_roads(plans, &options, &ability, before, writers, false);
     return plans;
 }
 
