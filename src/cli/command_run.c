@@ -110,10 +110,10 @@ static int may_start_afresh(const struct heddle_cli *cli)
         return HEDDLE_EXIT_OK;
     }
     if (!isatty(STDIN_FILENO)) {
-        return heddle_cli_usage(cli,
-                                "--fresh deletes the receipt and the rejects of the last run: add --yes");
+        return heddle_cli_usage(
+            cli, "--fresh deletes the checkpoint, the receipt and the rejects of the load: add --yes");
     }
-    fprintf(cli->err, "Delete the receipt and the rejects of the last run? [y/N] ");
+    fprintf(cli->err, "Delete the checkpoint, the receipt and the rejects of the load? [y/N] ");
     fflush(cli->err);
     const int answer = getchar();
     return answer == 'y' || answer == 'Y' ? HEDDLE_EXIT_OK : HEDDLE_EXIT_USAGE;

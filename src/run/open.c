@@ -9,12 +9,6 @@
 #include "run/model_open.h"
 #include "run/state.h"
 
-enum {
-    BATCH_ROWS_PLAIN = 2048, /* what DuckDB hands over at once */
-    /* Embedding takes milliseconds a row: short batches spread evenly over threads and reach the sink early. */
-    BATCH_ROWS_EMBEDDED = 256,
-};
-
 int64_t heddle_run_number(const struct heddle_run *run, enum heddle_option_id id)
 {
     const struct heddle_option_value *value = &run->options->values[id];
@@ -25,37 +19,6 @@ const char *heddle_run_text(const struct heddle_run *run, enum heddle_option_id 
 {
     const char *text = run->options->values[id].text;
     return text == NULL || text[0] == '\0' ? NULL : text;
-}
-
-int heddle_run_open_source(struct heddle_run *run, size_t index, struct heddle_error *error)
-{
-    const struct heddle_plan_source *planned = &run->plan->sources[index];
-    const struct heddle_job_source *source = planned->job;
-    struct heddle_source_setting *settings =
-        heddle_arena_calloc(run->arena, source->setting_count, sizeof *settings);
-    if (settings == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = 0; i < source->setting_count; i++) {
-        settings[i] = (struct heddle_source_setting){source->settings[i].name, source->settings[i].value};
-    }
-    const int64_t limit = heddle_run_number(run, HEDDLE_OPTION_LIMIT);
-    const struct heddle_source_options options = {
-        .name = source->name,
-        .type = source->type,
-        .path = source->path,
-        .columns = planned->columns,
-        .column_count = planned->column_count,
-        .settings = settings,
-        .setting_count = source->setting_count,
-        .limit = limit > 0 ? (uint64_t)limit : UINT64_MAX,
-        .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
-        .rejects = {.add = heddle_rejects_add, .context = run->rejects},
-    };
-    if (heddle_source_open(&options, &run->sources[index].opened, error) != HEDDLE_OK) {
-        return heddle_error_prefix(error, "source '%s'", source->name);
-    }
-    return HEDDLE_OK;
 }
 
 static int open_model(struct heddle_run *run, const char *name, const struct heddle_run_model **model_out,
@@ -108,20 +71,6 @@ static int open_models(struct heddle_run *run, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-/* Every source that some pass reads. */
-static int open_sources(struct heddle_run *run, struct heddle_error *error)
-{
-    for (size_t i = 0; i < run->plan->pass_count; i++) {
-        const size_t source = run->plan->passes[i].source;
-        if (run->sources[source].opened == NULL) {
-            HEDDLE_TRY(heddle_run_open_source(run, source, error));
-            const struct heddle_schema *schema = heddle_source_schema(run->sources[source].opened);
-            HEDDLE_TRY(heddle_plan_check_types(run->plan, source, schema, error));
-        }
-    }
-    return HEDDLE_OK;
-}
-
 static int open_rejects(struct heddle_run *run, struct heddle_error *error)
 {
     const char *folder = heddle_run_text(run, HEDDLE_OPTION_CHECKPOINT);
@@ -142,6 +91,7 @@ static int open_rejects(struct heddle_run *run, struct heddle_error *error)
     const char *receipt = heddle_arena_format(run->arena, "%s/receipt.json", run->folder);
     if (receipt != NULL && run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
         unlink(receipt);
+        HEDDLE_TRY(heddle_run_delete_streams(run, error));
     }
     return heddle_rejects_open(rejects, run->receipt.load_id, HEDDLE_REJECTS_ANEW, &limit, &run->rejects,
                                error);
@@ -163,7 +113,7 @@ static int fill(struct heddle_run *run, struct heddle_error *error)
     run->embed_threads = heddle_embed_threads(run->options);
     HEDDLE_TRY(open_rejects(run, error));
     heddle_rejects_follow(run->rejects, &run->counters.rows_read);
-    HEDDLE_TRY(open_sources(run, error));
+    HEDDLE_TRY(heddle_run_open_streams(run, error));
     return open_models(run, error);
 }
 
@@ -175,6 +125,7 @@ int heddle_run_open(const struct heddle_job *job, const struct heddle_options *o
         return heddle_error_out_of_memory(error);
     }
     pthread_mutex_init(&run->lock, NULL);
+    pthread_cond_init(&run->stopped, NULL);
     run->job = job;
     run->options = options;
     int status = heddle_arena_create(0, &run->arena, error);
@@ -195,8 +146,8 @@ void heddle_run_close(struct heddle_run *run)
         return;
     }
     heddle_sink_close(run->sink); /* first: it holds batches, whose schema belongs to the sources */
-    for (size_t i = 0; run->sources != NULL && i < run->job->source_count; i++) {
-        heddle_source_close(run->sources[i].opened);
+    if (run->plan != NULL) {
+        heddle_run_close_streams(run);
     }
     for (size_t i = 0; i < run->model_count; i++) {
         heddle_text_cache_destroy(run->models[i].cache);
@@ -205,6 +156,7 @@ void heddle_run_close(struct heddle_run *run)
     heddle_rejects_close(run->rejects);
     heddle_plan_destroy(run->plan);
     heddle_arena_destroy(run->arena);
+    pthread_cond_destroy(&run->stopped);
     pthread_mutex_destroy(&run->lock);
     free(run);
 }

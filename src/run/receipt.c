@@ -109,6 +109,13 @@ static void print_times(const struct heddle_receipt *receipt, int width, struct 
 
 void heddle_receipt_print(const struct heddle_receipt *receipt, struct heddle_buffer *out)
 {
+    if (receipt->micro_batches == 0) {
+        heddle_buffer_append_format(out,
+                                    "nothing new for %s: all that its tables hold was loaded before, says the "
+                                    "checkpoint %s; --fresh loads it again\n",
+                                    receipt->job, receipt->checkpoint != NULL ? receipt->checkpoint : "");
+        return;
+    }
     heddle_buffer_append_format(out, "loaded %s into %s\n", receipt->job, receipt->to);
     const int width = name_width(receipt);
     print_targets(receipt, width, out);
@@ -207,12 +214,14 @@ int heddle_receipt_json(const struct heddle_receipt *receipt, const char *status
                         struct heddle_buffer *out, struct heddle_error *error)
 {
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:I, s:o}",
-        "status", status, "job", receipt->job, "load_id", receipt->load_id, "to", receipt->to, "rows_read",
-        (json_int_t)receipt->rows_read, "rows_unreadable", (json_int_t)receipt->rows_unreadable, "rejected",
-        (json_int_t)receipt->rejected, "rejects_folder", receipt->rejects_folder, "targets",
-        targets_json(receipt), "embedding", receipt->model[0] == '\0' ? json_null() : embedding_json(receipt),
-        "writing", writing_json(&receipt->sink), "time", "total", time_json(&receipt->total), "read",
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:I, "
+        "s:o}",
+        "status", status, "job", receipt->job, "load_id", receipt->load_id, "to", receipt->to,
+        "micro_batches", (json_int_t)receipt->micro_batches, "rows_read", (json_int_t)receipt->rows_read,
+        "rows_unreadable", (json_int_t)receipt->rows_unreadable, "rejected", (json_int_t)receipt->rejected,
+        "rejects_folder", receipt->rejects_folder, "targets", targets_json(receipt), "embedding",
+        receipt->model[0] == '\0' ? json_null() : embedding_json(receipt), "writing",
+        writing_json(&receipt->sink), "time", "total", time_json(&receipt->total), "read",
         time_json(&receipt->read), "embed", time_json(&receipt->embed), "write", time_json(&receipt->write),
         "index", time_json(&receipt->index), "verify", time_json(&receipt->verify), "rss_bytes_max",
         (json_int_t)receipt->rss_bytes_max, "verification", verification_json(receipt));

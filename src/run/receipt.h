@@ -30,6 +30,8 @@ struct heddle_receipt {
     const char *precision;
     struct heddle_receipt_target *targets;
     size_t target_count;
+    uint64_t micro_batches;   /* that this run did; 0: nothing was new */
+    const char *checkpoint;   /* its folder */
     uint64_t rows_read;       /* from the sources, first passes */
     uint64_t rows_unreadable; /* rejected at stage read */
     uint64_t rejected;        /* reject records written, all targets */

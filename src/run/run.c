@@ -93,106 +93,13 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-static void add_time(struct heddle_receipt_time *time, uint64_t wall_ns, uint64_t cpu_ns)
-{
-    time->wall += seconds(wall_ns);
-    time->cpu += seconds(cpu_ns);
-}
-
-/* Adds what a pass did to the receipt. */
-static void account_pass(struct heddle_run *run, const struct heddle_plan_pass *pass,
-                         const struct heddle_pipeline *pipeline)
-{
-    struct heddle_receipt *receipt = &run->receipt;
-    const struct heddle_pipeline_counters *counters = &run->counters;
-    const uint64_t rows = atomic_load(&counters->rows_read);
-    struct heddle_run_source *source = &run->sources[pass->source];
-    if (!source->counted) {
-        source->counted = true;
-        receipt->rows_read += rows;
-        receipt->rows_unreadable += heddle_source_rows_rejected(source->opened);
-    }
-    for (size_t i = 0; i < pass->target_count; i++) {
-        receipt->targets[pass->targets[i]].rows_offered += rows;
-    }
-    add_time(&receipt->read, atomic_load(&counters->read_ns), atomic_load(&counters->read_cpu_ns));
-    if (pipeline->slot_count > 0) {
-        add_time(&receipt->embed, atomic_load(&counters->embed_ns) / pipeline->threads,
-                 atomic_load(&counters->embed_cpu_ns));
-        receipt->embedded = pipeline->embedded;
-        struct heddle_embedder_info info;
-        heddle_embedder_describe(pipeline->slots[0].embedder, &info);
-        receipt->cache_problem = info.cache_problem;
-    }
-}
-
-static void start_pass(struct heddle_run *run, size_t index)
-{
-    const struct heddle_plan_pass *pass = &run->plan->passes[index];
-    const int64_t expected = heddle_source_rows_expected(run->sources[pass->source].opened);
-    heddle_pipeline_counters_reset(&run->counters);
-    atomic_store(&run->pass, index + 1);
-    atomic_store(&run->rows_expected, expected);
-    atomic_store(&run->pass_embeds, pass->embeds);
-    atomic_store(&run->pass_start_ns, heddle_clock_ns());
-    if (expected > 0) {
-        heddle_rejects_expect(run->rejects, (uint64_t)expected);
-    }
-}
-
-/* What a pass hands its batches to. */
-struct sink_outlet {
-    struct heddle_sink *sink;
-    const struct heddle_plan_pass *pass;
-};
-
-static int write_to_sink(void *context, struct heddle_batch *batch, struct heddle_error *error)
-{
-    const struct sink_outlet *outlet = context;
-    return heddle_sink_write(outlet->sink, batch, outlet->pass->targets, outlet->pass->target_count, error);
-}
-
-static int flush_sink(void *context, struct heddle_error *error)
-{
-    const struct sink_outlet *outlet = context;
-    return heddle_sink_flush(outlet->sink, error);
-}
-
-static int run_pass(struct heddle_run *run, size_t index, struct heddle_error *error)
-{
-    const struct heddle_plan_pass *pass = &run->plan->passes[index];
-    struct heddle_run_source *source = &run->sources[pass->source];
-    if (source->opened == NULL) {
-        HEDDLE_TRY(heddle_run_open_source(run, pass->source, error));
-    }
-    start_pass(run, index);
-    struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
-    struct heddle_pipeline pipeline = {
-        .source = source->opened,
-        .slots = source->slots,
-        .slot_count = pass->embeds ? run->plan->sources[pass->source].slot_count : 0,
-        .threads = run->embed_threads,
-        .outlet = {.take = write_to_sink, .flush = flush_sink, .context = &outlet},
-        .stop = &run->stop,
-        .counters = &run->counters,
-        .embedded = run->receipt.embedded,
-    };
-    const int status = heddle_pipeline_run(&pipeline, error);
-    account_pass(run, pass, &pipeline);
-    if (status == HEDDLE_OK) {
-        heddle_source_close(source->opened); /* the sink has flushed: no batch is left */
-        source->opened = NULL;
-    }
-    return status;
-}
-
 static int verify(struct heddle_run *run, struct heddle_error *error)
 {
     const char *level = heddle_run_text(run, HEDDLE_OPTION_VERIFY);
-    if (level != NULL && strcmp(level, "off") == 0) {
+    struct heddle_receipt *receipt = &run->receipt;
+    if ((level != NULL && strcmp(level, "off") == 0) || receipt->micro_batches == 0) {
         return HEDDLE_OK;
     }
-    struct heddle_receipt *receipt = &run->receipt;
     set_phase(run, HEDDLE_PHASE_VERIFYING);
     const uint64_t start = heddle_clock_ns();
     HEDDLE_TRY(heddle_sink_verify(run->sink, level != NULL && strcmp(level, "strict") == 0,
@@ -213,9 +120,7 @@ static int load(struct heddle_run *run, struct heddle_error *error)
     set_phase(run, HEDDLE_PHASE_PREPARING);
     HEDDLE_TRY(heddle_sink_prepare(run->sink, error));
     set_phase(run, HEDDLE_PHASE_LOADING);
-    for (size_t i = 0; i < run->plan->pass_count; i++) {
-        HEDDLE_TRY(run_pass(run, i, error));
-    }
+    HEDDLE_TRY(heddle_run_passes(run, error));
     HEDDLE_TRY(heddle_rejects_finish(run->rejects, error));
     set_phase(run, HEDDLE_PHASE_INDEXING);
     uint64_t index_ns = 0;
@@ -229,6 +134,7 @@ static void describe_receipt(struct heddle_run *run)
     struct heddle_receipt *receipt = &run->receipt;
     receipt->job = run->job->name;
     receipt->to = heddle_options_uri(run->options);
+    receipt->checkpoint = run->folder;
     receipt->rejects_folder = heddle_rejects_folder(run->rejects);
     receipt->target_count = run->plan->target_count;
     receipt->embed_threads = run->embed_threads;
@@ -340,13 +246,16 @@ void heddle_run_progress(struct heddle_run *run, struct heddle_run_progress *out
 
 void heddle_run_stop(struct heddle_run *run)
 {
-    atomic_store(&run->stop, true);
-    for (size_t i = 0; i < run->model_count; i++) {
-        heddle_embedder_stop(run->models[i].embedder);
-    }
     pthread_mutex_lock(&run->lock);
-    if (run->sink != NULL) {
-        heddle_sink_stop(run->sink);
+    atomic_store(&run->stop, true);
+    pthread_cond_broadcast(&run->stopped);
+    if (!run->waits) {
+        for (size_t i = 0; i < run->model_count; i++) {
+            heddle_embedder_stop(run->models[i].embedder);
+        }
+        if (run->sink != NULL) {
+            heddle_sink_stop(run->sink);
+        }
     }
     pthread_mutex_unlock(&run->lock);
 }

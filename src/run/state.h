@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "run/micro_batches.h"
 #include "run/pipeline.h"
 #include "run/rejects.h"
 #include "run/run.h"
+#include "run/trigger.h"
 
 struct heddle_run_model {
     const char *name; /* as the job names it */
@@ -16,9 +18,17 @@ struct heddle_run_model {
 };
 
 struct heddle_run_source {
-    struct heddle_source *opened; /* ready for its next pass, or NULL */
     struct heddle_embedding_slot *slots;
-    bool counted; /* its rows are in the receipt */
+};
+
+/* One pass's source, as micro-batches. */
+struct heddle_run_stream {
+    struct heddle_source_options source;
+    const char *folder; /* its checkpoint */
+    struct heddle_micro_batches *batches;
+    bool is_first;       /* of its source: its rows are the run's rows */
+    uint64_t rows;       /* good and bad, read by this run */
+    uint64_t unreadable; /* of this pass over it */
 };
 
 struct heddle_run {
@@ -27,13 +37,19 @@ struct heddle_run {
     const struct heddle_options *options;
     struct heddle_plan *plan;
     struct heddle_run_source *sources;
+    struct heddle_run_stream *streams; /* one a pass */
+    struct heddle_trigger trigger;
+    uint64_t unit; /* the micro-batch that is under way, as the load counts them */
     struct heddle_run_model *models;
     size_t model_count;
     size_t embed_threads;
     const char *folder; /* checkpoint */
     struct heddle_rejects *rejects;
 
-    pthread_mutex_t lock; /* guards `sink` against progress and stop, which come from other threads */
+    pthread_mutex_t
+        lock; /* guards `sink` and `waits` against progress and stop, which come from other threads */
+    pthread_cond_t stopped;
+    bool waits; /* nothing is in flight: a stop ends the run in good order */
     struct heddle_sink *sink;
     struct heddle_sink_options sink_options; /* the sink borrows them until it is closed */
 
@@ -48,9 +64,17 @@ struct heddle_run {
     struct heddle_receipt receipt;
 };
 
-/* Opens a source for a pass (its own first time, or again). */
-HEDDLE_MUST_CHECK int heddle_run_open_source(struct heddle_run *run, size_t source,
-                                             struct heddle_error *error);
+/* Opens the streams of all passes and looks at what is there; or deletes their checkpoints (before they are opened). */
+HEDDLE_MUST_CHECK int heddle_run_open_streams(struct heddle_run *run, struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_run_delete_streams(struct heddle_run *run, struct heddle_error *error);
+void heddle_run_close_streams(struct heddle_run *run);
+
+/* Looks again at what is there for a pass. */
+HEDDLE_MUST_CHECK int heddle_run_refresh_stream(struct heddle_run *run, size_t pass,
+                                                struct heddle_error *error);
+
+/* All passes, as the trigger says. */
+HEDDLE_MUST_CHECK int heddle_run_passes(struct heddle_run *run, struct heddle_error *error);
 
 /* A number setting, 0 where it is "auto" or not set. */
 int64_t heddle_run_number(const struct heddle_run *run, enum heddle_option_id id);

@@ -314,6 +314,12 @@ uint64_t heddle_source_rows_rejected(const struct heddle_source *source)
     return source->rows_rejected;
 }
 
+void heddle_source_extend(struct heddle_source *source, uint64_t rows)
+{
+    const uint64_t used = source->rows_read + source->rows_rejected;
+    source->limit = rows < UINT64_MAX - used ? used + rows : UINT64_MAX;
+}
+
 void heddle_source_close(struct heddle_source *source)
 {
     if (source != NULL) {

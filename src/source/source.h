@@ -70,6 +70,9 @@ HEDDLE_MUST_CHECK int heddle_source_next(struct heddle_source *source, struct he
 uint64_t heddle_source_rows_read(const struct heddle_source *source);
 uint64_t heddle_source_rows_rejected(const struct heddle_source *source);
 
+/* Lets a source that stopped at its limit go on for as many rows more. */
+void heddle_source_extend(struct heddle_source *source, uint64_t rows);
+
 /* NULL is a no-op. All batches must have been released. */
 void heddle_source_close(struct heddle_source *source);
 

@@ -1,0 +1,235 @@
+/* passes.c: the passes of a load, micro-batch by micro-batch. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "run/state.h"
+
+static double seconds(uint64_t ns)
+{
+    return (double)ns / 1e9;
+}
+
+static void add_time(struct heddle_receipt_time *time, uint64_t wall_ns, uint64_t cpu_ns)
+{
+    time->wall += seconds(wall_ns);
+    time->cpu += seconds(cpu_ns);
+}
+
+/* ---- one micro-batch ---- */
+
+/* What a pass hands its batches to. */
+struct sink_outlet {
+    struct heddle_sink *sink;
+    const struct heddle_plan_pass *pass;
+};
+
+static int write_to_sink(void *context, struct heddle_batch *batch, struct heddle_error *error)
+{
+    const struct sink_outlet *outlet = context;
+    return heddle_sink_write(outlet->sink, batch, outlet->pass->targets, outlet->pass->target_count, error);
+}
+
+static int flush_sink(void *context, struct heddle_error *error)
+{
+    const struct sink_outlet *outlet = context;
+    return heddle_sink_flush(outlet->sink, error);
+}
+
+/* The number under which the load knows a micro-batch: each one of all its streams counts it up by one, over runs too. */
+static uint64_t unit_of(const struct heddle_run *run)
+{
+    uint64_t units = 0;
+    for (size_t i = 0; i < run->plan->pass_count; i++) {
+        units += heddle_micro_batches_units(run->streams[i].batches);
+    }
+    return units;
+}
+
+/* The offsets of the micro-batch are on disk: from here on its rows may be written. */
+static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limit,
+                             struct heddle_source **source_out, struct heddle_error *error)
+{
+    run->unit = unit_of(run);
+    return heddle_micro_batches_read(run->streams[index].batches, limit, source_out, error);
+}
+
+/* All its rows are in the graph, or rejected: it is committed. */
+static int micro_batch_end(struct heddle_run *run, size_t index, struct heddle_error *error)
+{
+    bool whole = false;
+    HEDDLE_TRY(heddle_micro_batches_done(run->streams[index].batches, &whole, error));
+    run->receipt.micro_batches++;
+    return HEDDLE_OK;
+}
+
+/* Rows that a run with a limit may still read of this pass. */
+static uint64_t limit_left(const struct heddle_run *run, const struct heddle_run_stream *stream)
+{
+    const int64_t limit = heddle_run_number(run, HEDDLE_OPTION_LIMIT);
+    if (limit <= 0) {
+        return UINT64_MAX;
+    }
+    return (uint64_t)limit > stream->rows ? (uint64_t)limit - stream->rows : 0;
+}
+
+static uint64_t rows_of(const struct heddle_source *source)
+{
+    return heddle_source_rows_read(source) + heddle_source_rows_rejected(source);
+}
+
+static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_error *error)
+{
+    const struct heddle_plan_pass *pass = &run->plan->passes[index];
+    struct heddle_run_stream *stream = &run->streams[index];
+    struct heddle_source *source = NULL;
+    HEDDLE_TRY(micro_batch_begin(run, index, limit_left(run, stream), &source, error));
+    const uint64_t rows = rows_of(source);
+    const uint64_t unreadable = heddle_source_rows_rejected(source);
+    struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
+    struct heddle_pipeline pipeline = {
+        .source = source,
+        .slots = run->sources[pass->source].slots,
+        .slot_count = pass->embeds ? run->plan->sources[pass->source].slot_count : 0,
+        .threads = run->embed_threads,
+        .outlet = {.take = write_to_sink, .flush = flush_sink, .context = &outlet},
+        .stop = &run->stop,
+        .counters = &run->counters,
+        .embedded = run->receipt.embedded,
+    };
+    const int status = heddle_pipeline_run(&pipeline, error);
+    stream->rows += rows_of(source) - rows;
+    stream->unreadable += heddle_source_rows_rejected(source) - unreadable;
+    if (pipeline.slot_count > 0) {
+        run->receipt.embedded = pipeline.embedded;
+    }
+    HEDDLE_TRY(status);
+    return micro_batch_end(run, index, error);
+}
+
+/* ---- one pass ---- */
+
+static void pass_start(struct heddle_run *run, size_t index)
+{
+    struct heddle_run_stream *stream = &run->streams[index];
+    const uint64_t limit = limit_left(run, stream);
+    int64_t expected = heddle_micro_batches_rows_expected(stream->batches);
+    if (expected >= 0 && (uint64_t)expected > limit) {
+        expected = (int64_t)limit;
+    }
+    heddle_pipeline_counters_reset(&run->counters);
+    stream->unreadable = 0;
+    atomic_store(&run->pass, index + 1);
+    atomic_store(&run->rows_expected, expected);
+    atomic_store(&run->pass_embeds, run->plan->passes[index].embeds);
+    atomic_store(&run->pass_start_ns, heddle_clock_ns());
+    if (expected > 0) {
+        heddle_rejects_expect(run->rejects, (uint64_t)expected);
+    }
+}
+
+/* Adds what a pass did to the receipt. */
+static void pass_account(struct heddle_run *run, size_t index)
+{
+    const struct heddle_plan_pass *pass = &run->plan->passes[index];
+    const struct heddle_run_stream *stream = &run->streams[index];
+    struct heddle_receipt *receipt = &run->receipt;
+    const struct heddle_pipeline_counters *counters = &run->counters;
+    const uint64_t rows = atomic_load(&counters->rows_read);
+    if (stream->is_first) {
+        receipt->rows_read += rows;
+        receipt->rows_unreadable += stream->unreadable;
+    }
+    for (size_t i = 0; i < pass->target_count; i++) {
+        receipt->targets[pass->targets[i]].rows_offered += rows;
+    }
+    add_time(&receipt->read, atomic_load(&counters->read_ns), atomic_load(&counters->read_cpu_ns));
+    if (pass->embeds && run->plan->sources[pass->source].slot_count > 0) {
+        struct heddle_embedder_info info;
+        add_time(&receipt->embed, atomic_load(&counters->embed_ns) / run->embed_threads,
+                 atomic_load(&counters->embed_cpu_ns));
+        heddle_embedder_describe(run->sources[pass->source].slots[0].embedder, &info);
+        receipt->cache_problem = info.cache_problem;
+    }
+}
+
+static int pass_run(struct heddle_run *run, size_t index, struct heddle_error *error)
+{
+    struct heddle_run_stream *stream = &run->streams[index];
+    struct heddle_micro_batch batch;
+    int status = HEDDLE_OK;
+    pass_start(run, index);
+    while (status == HEDDLE_OK && limit_left(run, stream) > 0) {
+        status = heddle_micro_batches_next(stream->batches, &batch, error);
+        if (status != HEDDLE_OK && status != HEDDLE_END) {
+            heddle_error_prefix(error, "source '%s'", stream->source.name);
+        }
+        if (status == HEDDLE_OK) {
+            status = micro_batch_run(run, index, error);
+        }
+    }
+    pass_account(run, index);
+    return status == HEDDLE_END ? HEDDLE_OK : status;
+}
+
+/* ---- all passes ---- */
+
+/* Waits for the next round, or for a stop, which then ends the run in good order: nothing is in flight. */
+static bool wait_or_stop(struct heddle_run *run, uint64_t until_ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    const uint64_t now = heddle_clock_ns();
+    const uint64_t wait = until_ns > now ? until_ns - now : 0;
+    const uint64_t ns = (uint64_t)until.tv_nsec + wait % 1000000000;
+    until.tv_sec += (time_t)(wait / 1000000000 + ns / 1000000000);
+    until.tv_nsec = (long)(ns % 1000000000);
+    pthread_mutex_lock(&run->lock);
+    run->waits = true;
+    int answer = 0;
+    while (!atomic_load(&run->stop) && answer != ETIMEDOUT) {
+        answer = pthread_cond_timedwait(&run->stopped, &run->lock, &until);
+    }
+    const bool stop = atomic_load(&run->stop);
+    run->waits = stop;
+    pthread_mutex_unlock(&run->lock);
+    return stop;
+}
+
+static int round_run(struct heddle_run *run, struct heddle_error *error)
+{
+    for (size_t i = 0; i < run->plan->pass_count; i++) {
+        HEDDLE_TRY(pass_run(run, i, error));
+    }
+    return HEDDLE_OK;
+}
+
+/* Round after round, none sooner than the interval behind the one before, until the run is stopped or has its rows. */
+static int rounds_run(struct heddle_run *run, struct heddle_error *error)
+{
+    /* Without an interval rounds follow at once, but a table is not listed more often than anyone can write to it. */
+    const uint64_t shortest_ns = UINT64_C(100) * 1000000;
+    const uint64_t wanted_ns = run->trigger.interval_ms * UINT64_C(1000000);
+    const uint64_t interval_ns = wanted_ns > shortest_ns ? wanted_ns : shortest_ns;
+    for (;;) {
+        const uint64_t start = heddle_clock_ns();
+        HEDDLE_TRY(round_run(run, error));
+        bool has_rows_left = false;
+        for (size_t i = 0; i < run->plan->pass_count; i++) {
+            has_rows_left = has_rows_left || limit_left(run, &run->streams[i]) > 0;
+        }
+        if (!has_rows_left || wait_or_stop(run, start + interval_ns)) {
+            return HEDDLE_OK;
+        }
+        for (size_t i = 0; i < run->plan->pass_count; i++) {
+            HEDDLE_TRY(heddle_run_refresh_stream(run, i, error));
+        }
+    }
+}
+
+int heddle_run_passes(struct heddle_run *run, struct heddle_error *error)
+{
+    return run->trigger.kind == HEDDLE_TRIGGER_PROCESSING_TIME ? rounds_run(run, error)
+                                                               : round_run(run, error);
+}
