@@ -75,9 +75,6 @@ HEDDLE_MUST_CHECK int heddle_checkpoint_commit(struct heddle_checkpoint *checkpo
 
 void heddle_checkpoint_close(struct heddle_checkpoint *checkpoint); /* NULL is a no-op */
 
-/* Deletes a checkpoint's own files from `folder`, and nothing else in it. An absent folder is no error. Errors: HEDDLE_IO. */
-HEDDLE_MUST_CHECK int heddle_checkpoint_delete(const char *folder, struct heddle_error *error);
-
 /* ---- the files' texts, for tests and fuzzers ---- */
 
 struct heddle_checkpoint_offsets {

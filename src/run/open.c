@@ -2,10 +2,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "run/fresh.h"
 #include "run/model_open.h"
 #include "run/state.h"
 
@@ -88,10 +88,8 @@ static int open_rejects(struct heddle_run *run, struct heddle_error *error)
     }
     const struct heddle_reject_limit limit =
         heddle_reject_limit_of(&run->options->values[HEDDLE_OPTION_REJECT_LIMIT]);
-    const char *receipt = heddle_arena_format(run->arena, "%s/receipt.json", run->folder);
-    if (receipt != NULL && run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
-        unlink(receipt);
-        HEDDLE_TRY(heddle_run_delete_streams(run, error));
+    if (run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
+        HEDDLE_TRY(heddle_fresh(run->folder, error));
     }
     return heddle_rejects_open(rejects, run->receipt.load_id, HEDDLE_REJECTS_ANEW, &limit, &run->rejects,
                                error);

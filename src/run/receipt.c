@@ -110,10 +110,11 @@ static void print_times(const struct heddle_receipt *receipt, int width, struct 
 void heddle_receipt_print(const struct heddle_receipt *receipt, struct heddle_buffer *out)
 {
     if (receipt->micro_batches == 0) {
-        heddle_buffer_append_format(out,
-                                    "nothing new for %s: all that its tables hold was loaded before, says the "
-                                    "checkpoint %s; --fresh loads it again\n",
-                                    receipt->job, receipt->checkpoint != NULL ? receipt->checkpoint : "");
+        heddle_buffer_append_format(
+            out,
+            "nothing new for %s: all that its tables hold was loaded before, says the "
+            "checkpoint %s; --fresh loads it again\n",
+            receipt->job, receipt->checkpoint != NULL ? receipt->checkpoint : "");
         return;
     }
     heddle_buffer_append_format(out, "loaded %s into %s\n", receipt->job, receipt->to);

@@ -64,9 +64,8 @@ struct heddle_run {
     struct heddle_receipt receipt;
 };
 
-/* Opens the streams of all passes and looks at what is there; or deletes their checkpoints (before they are opened). */
+/* Opens the streams of all passes and looks at what is there. */
 HEDDLE_MUST_CHECK int heddle_run_open_streams(struct heddle_run *run, struct heddle_error *error);
-HEDDLE_MUST_CHECK int heddle_run_delete_streams(struct heddle_run *run, struct heddle_error *error);
 void heddle_run_close_streams(struct heddle_run *run);
 
 /* Looks again at what is there for a pass. */

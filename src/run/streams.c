@@ -210,18 +210,6 @@ int heddle_run_open_streams(struct heddle_run *run, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-int heddle_run_delete_streams(struct heddle_run *run, struct heddle_error *error)
-{
-    for (size_t i = 0; i < run->plan->pass_count; i++) {
-        const char *folder = pass_folder(run, i);
-        if (folder == NULL) {
-            return heddle_error_out_of_memory(error);
-        }
-        HEDDLE_TRY(heddle_checkpoint_delete(folder, error));
-    }
-    return HEDDLE_OK;
-}
-
 void heddle_run_close_streams(struct heddle_run *run)
 {
     /* Those that follow see what their leader has listed: they go first. */
