@@ -91,7 +91,10 @@ class MainJob(unittest.TestCase):
         self.assertTrue(receipt["verification"]["ok"])
         self.assertEqual(receipt["verification"]["index_state"], "ONLINE")
         self.assertGreaterEqual(receipt["verification"]["recall"], 0.8)  # an index over 2,000 texts finds 0.96 and more
-        _, again = self.load("--limit", 500)
+        nothing, targets = self.load()
+        self.assertEqual((nothing["micro_batches"], nothing["rows_read"], targets["removal"]["read"]), (0, 0, 0))
+        _, again = self.load("--limit", 500, "--fresh", "--yes")
+        self.assertEqual(again["removal"]["read"], 500)
         self.assertEqual([again[name]["created"] for name in TARGETS], [0] * 5)
         self.assertEqual(self.count("(:RemovalEvent)-[:REMOVED_FROM]->(:Aircraft)"), 2000)
 
