@@ -73,7 +73,9 @@ if(TARGET heddle_command AND Python3_FOUND)
                                        $<TARGET_FILE:heddle_command>)
     add_test(NAME golden.delta_tables COMMAND ${Python3_EXECUTABLE}
              ${PROJECT_SOURCE_DIR}/tests/golden/delta/compare_tables.py $<TARGET_FILE:heddle_command>)
-    set_tests_properties(golden.delta golden.delta_tables PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS golden)
+    add_test(NAME golden.delta_generated COMMAND ${Python3_EXECUTABLE}
+             ${PROJECT_SOURCE_DIR}/tests/golden/delta/compare_generated.py $<TARGET_FILE:heddle_command>)
+    set_tests_properties(golden.delta golden.delta_tables golden.delta_generated PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS golden)
 
     # A fresh server of each version for the tests that need one; they say why they are skipped where none can be had.
     foreach(version 5.26.30 2026.08.1)

@@ -21,7 +21,7 @@ LIB = ROOT / "bench" / "lib"
 PACKAGES = LIB / "packages.txt"
 SEED = 7
 JOB = ROOT / "examples" / "removals.yaml"
-JOB_TABLE = "build/demo/removals.parquet"
+JOB_TABLE = "build/demo/removals"
 
 
 def say(text):
@@ -119,7 +119,7 @@ def environment_for(env):
     return clean
 
 
-def make_table(rows, seed=SEED, form="parquet", name=None, more=()):
+def make_table(rows, seed=SEED, form="delta", name=None, more=()):
     """A table of generated removals, made once for a number of rows. `more` are further arguments of `heddle generate`; tables that they
     make different have a `name` of their own."""
     WORK.mkdir(parents=True, exist_ok=True)

@@ -50,10 +50,11 @@ class MainJob(unittest.TestCase):
         return json.loads(heddle("cypher", query, "--json", *more, cwd=self.folder))
 
     def job(self, rows, *generate, replace=()):
-        heddle("generate", "removals", "--rows", rows, "--seed", 11, "-o", "removals.parquet", "-q", *generate,
+        shutil.rmtree(os.path.join(self.folder, "removals"), ignore_errors=True)
+        heddle("generate", "removals", "--rows", rows, "--seed", 11, "--format", "delta", "-o", "removals", "-q", *generate,
                cwd=self.folder, env_file=False)
         with open(os.path.join(SOURCE, "examples", "removals.yaml"), encoding="utf-8") as example:
-            text = example.read().replace("build/demo/removals.parquet", "removals.parquet")
+            text = example.read().replace("build/demo/removals", "removals")
         for old, new in replace:
             self.assertIn(old, text)
             text = text.replace(old, new)
