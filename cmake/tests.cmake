@@ -99,7 +99,7 @@ if(TARGET heddle_command AND Python3_FOUND)
                                             RESOURCE_LOCK neo4j_${major} LABELS integration)
         endforeach()
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
-        foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble example_neo4j_connection
+        foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads example_neo4j_connection
                         example_driver)
             if(TARGET ${program})
                 string(REGEX REPLACE "^(unit|example)_" "" stem ${program})
