@@ -57,6 +57,12 @@ add_executable(testkit_backend ${testkit_sources})
 target_link_libraries(testkit_backend PRIVATE heddle PkgConfig::JANSSON Threads::Threads)
 set_target_properties(testkit_backend PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/testkit)
 
+# A proxy that delays and cuts, for tests/fault and bench/bolt.
+file(GLOB fault_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fault/*.c)
+add_executable(fault_proxy ${fault_sources})
+target_include_directories(fault_proxy PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+set_target_properties(fault_proxy PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fault)
+
 # What a person types and sees: tests/cli/cases/NAME.case, and the job against real servers. Both run the command of this
 # build.
 find_package(Python3 COMPONENTS Interpreter)
@@ -98,6 +104,12 @@ if(TARGET heddle_command AND Python3_FOUND)
                                  PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
                                             RESOURCE_LOCK neo4j_${major} LABELS integration)
         endforeach()
+        add_test(NAME integration.${major}.faults
+                 COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/fault/test_faults.py
+                         $<TARGET_FILE:heddle_command> $<TARGET_FILE:fault_proxy> ${env_file})
+        set_tests_properties(integration.${major}.faults
+                             PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
+                                        RESOURCE_LOCK neo4j_${major} LABELS integration)
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
         foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads example_neo4j_connection
                         example_driver)

@@ -97,7 +97,7 @@ struct heddle_load {
     struct heddle_sink_progress progress;
     struct heddle_samples **samples; /* a target */
     uint64_t next_token;
-    uint64_t token_counter; /* of the last token; marks.h */
+    uint64_t token_counter;       /* of the last token; marks.h */
     struct heddle_outbox *outbox; /* of the writers */
     size_t writers_at_work;
     pthread_t *threads;
