@@ -18,6 +18,21 @@ struct heddle_micro_batches {
     bool begun;                   /* the open batch was begun, or taken up, by this run */
 };
 
+/* What Spark wrote of a batch that it left cannot be told from what is missing. */
+static int foreign_check(const struct heddle_micro_batches *batches,
+                         const struct heddle_checkpoint_batch *next, struct heddle_error *error)
+{
+    if (!next->foreign || !batches->options.creates) {
+        return HEDDLE_OK;
+    }
+    return heddle_error_set(
+        error, HEDDLE_IO,
+        "Spark began batch %" PRId64 " of the checkpoint %s and did not finish it. What it wrote "
+        "cannot be told from what is missing, and this job creates rows: they would be doubled. "
+        "Let Spark finish the batch, or merge rows (write_mode: merge), or begin anew with --fresh",
+        next->number, batches->options.folder);
+}
+
 int heddle_micro_batches_open(const struct heddle_micro_batches_options *options,
                               struct heddle_micro_batches **batches_out, struct heddle_error *error)
 {
@@ -31,7 +46,10 @@ int heddle_micro_batches_open(const struct heddle_micro_batches_options *options
     if (status == HEDDLE_OK) {
         const struct heddle_stream_options stream = {.source = *options->source, .folder = options->folder};
         heddle_checkpoint_pending(batches->checkpoint, &next);
-        status = heddle_stream_open(&stream, next.start, &batches->stream, error);
+        status = foreign_check(batches, &next, error);
+        if (status == HEDDLE_OK) {
+            status = heddle_stream_open(&stream, next.start, &batches->stream, error);
+        }
     }
     if (status != HEDDLE_OK) {
         heddle_micro_batches_close(batches);
@@ -133,20 +151,6 @@ static int batch_plan(struct heddle_micro_batches *batches, struct heddle_checkp
     return status;
 }
 
-static int foreign_check(const struct heddle_micro_batches *batches,
-                         const struct heddle_checkpoint_batch *next, struct heddle_error *error)
-{
-    if (!next->foreign || !batches->options.creates) {
-        return HEDDLE_OK;
-    }
-    return heddle_error_set(
-        error, HEDDLE_IO,
-        "Spark began batch %" PRId64 " of the checkpoint %s and did not finish it. What it wrote "
-        "cannot be told from what is missing, and this job creates rows: they would be doubled. "
-        "Let Spark finish the batch, or merge rows (write_mode: merge), or begin anew with --fresh",
-        next->number, batches->options.folder);
-}
-
 int heddle_micro_batches_next(struct heddle_micro_batches *batches, struct heddle_micro_batch *batch,
                               struct heddle_error *error)
 {
@@ -154,7 +158,6 @@ int heddle_micro_batches_next(struct heddle_micro_batches *batches, struct heddl
     bool redo = false;
     if (heddle_checkpoint_pending(batches->checkpoint, &next)) {
         redo = !batches->begun;
-        HEDDLE_TRY(redo ? foreign_check(batches, &next, error) : HEDDLE_OK);
     } else {
         HEDDLE_TRY(batch_plan(batches, &next, error));
         heddle_checkpoint_pending(batches->checkpoint, &next);

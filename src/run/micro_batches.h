@@ -32,7 +32,7 @@ struct heddle_micro_batch {
     const char *end;
 };
 
-/* Errors: those of heddle_checkpoint_open and heddle_stream_open. */
+/* Errors: those of heddle_checkpoint_open and heddle_stream_open; HEDDLE_IO (`creates`, and Spark left a batch open). */
 HEDDLE_MUST_CHECK int heddle_micro_batches_open(const struct heddle_micro_batches_options *options,
                                                 struct heddle_micro_batches **batches_out,
                                                 struct heddle_error *error);
@@ -51,7 +51,7 @@ int64_t heddle_micro_batches_rows_expected(const struct heddle_micro_batches *ba
 uint64_t heddle_micro_batches_units(const struct heddle_micro_batches *batches);
 
 /* What comes next: the rest of the open batch, or a new one, whose offsets are on disk when it returns. HEDDLE_END: nothing.
- * Errors: those of heddle_stream_plan and heddle_checkpoint_begin; HEDDLE_IO (`creates`, and Spark left a batch open). */
+ * Errors: those of heddle_stream_plan and heddle_checkpoint_begin. */
 HEDDLE_MUST_CHECK int heddle_micro_batches_next(struct heddle_micro_batches *batches,
                                                 struct heddle_micro_batch *batch, struct heddle_error *error);
 
