@@ -75,6 +75,12 @@ HEDDLE_MUST_CHECK int heddle_source_project(struct heddle_source *source,
                                             const char *const *names, size_t name_count, size_t **indices_out,
                                             size_t *index_count_out, struct heddle_error *error);
 
+/* Whether `wanted` names a value of the MAP column `field` ("m.key"); the key is then *key_out, a part of `wanted`. */
+bool heddle_source_is_key(const struct heddle_field *field, const char *wanted, const char **key_out);
+
+/* The field of such a value: the map's items, under the name `wanted`. */
+struct heddle_field heddle_source_key_field(const struct heddle_field *field, const char *wanted);
+
 /* Reports a row that could not be read; `raw` need not be UTF-8 and is cut at a length fit for a log.
  * Errors: those of the reject sink. */
 HEDDLE_MUST_CHECK int heddle_source_reject(struct heddle_source *source, const char *file, uint64_t ordinal,

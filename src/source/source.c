@@ -174,6 +174,22 @@ int heddle_source_project(struct heddle_source *source, const struct heddle_sour
     return HEDDLE_OK;
 }
 
+bool heddle_source_is_key(const struct heddle_field *field, const char *wanted, const char **key_out)
+{
+    const size_t length = field->type == HEDDLE_TYPE_MAP ? strlen(field->name) : 0;
+    if (length == 0 || strncmp(wanted, field->name, length) != 0 || wanted[length] != '.' ||
+        wanted[length + 1] == '\0') {
+        return false;
+    }
+    *key_out = wanted + length + 1;
+    return true;
+}
+
+struct heddle_field heddle_source_key_field(const struct heddle_field *field, const char *wanted)
+{
+    return (struct heddle_field){.name = wanted, .type = field->item_type, .scale = field->scale};
+}
+
 /* A copy of `raw` that is UTF-8 (what is not becomes '?'), cut and terminated; NULL when out of memory. */
 static char *raw_copy(const char *raw, size_t length)
 {

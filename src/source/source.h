@@ -5,7 +5,8 @@
  * at a time, in a fixed order, the same order at every run. Batches outlive the reading of later ones (each
  * owns its memory), but not their source.
  *
- * Struct columns are flattened to `outer.inner`; maps stay maps. CSV columns are STRING, all of them: what a
+ * Struct columns are flattened to `outer.inner`; maps stay maps, and a projection that names `map.key` gets the values under that
+ * key (Delta and Parquet; null where a row's map lacks it). CSV columns are STRING, all of them: what a
  * value means is the target's business (column/convert.h), so one odd value rejects one row and not the file.
  *
  * Threads: one source, one thread at a time.

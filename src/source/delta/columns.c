@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "source/reader.h"
 
 struct walk {
     const struct heddle_delta_snapshot *snapshot;
@@ -167,4 +168,45 @@ int heddle_delta_columns_fill(const struct heddle_delta_snapshot *snapshot, stru
     }
     free(walk.columns);
     return status;
+}
+
+/* The map column that `wanted` names a key of, or NULL; of several the one with the longest name. */
+static const struct heddle_delta_column *map_find(const struct heddle_delta_column *columns, size_t count,
+                                                  const char *wanted, const char **key_out)
+{
+    const struct heddle_delta_column *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        const char *key = NULL;
+        if (strcmp(columns[i].field.name, wanted) == 0) {
+            return NULL;
+        }
+        if (heddle_source_is_key(&columns[i].field, wanted, &key) &&
+            (found == NULL || strlen(key) < strlen(*key_out))) {
+            found = &columns[i];
+            *key_out = key;
+        }
+    }
+    return found;
+}
+
+int heddle_delta_columns_add_keys(struct heddle_delta_column *columns, size_t *count,
+                                  const char *const *wanted, size_t wanted_count, struct heddle_arena *arena,
+                                  struct heddle_error *error)
+{
+    for (size_t i = 0; i < wanted_count; i++) {
+        const char *key = NULL;
+        const struct heddle_delta_column *map = map_find(columns, *count, wanted[i], &key);
+        if (map == NULL) {
+            continue;
+        }
+        const char *name = heddle_arena_copy_text(arena, wanted[i], strlen(wanted[i]));
+        if (name == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        struct heddle_delta_column *column = &columns[(*count)++];
+        *column = *map;
+        column->field = heddle_source_key_field(&map->field, name);
+        column->key = name + (key - wanted[i]);
+    }
+    return HEDDLE_OK;
 }

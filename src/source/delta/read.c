@@ -274,10 +274,17 @@ static int columns_project(struct delta_source *delta, const struct heddle_sourc
     size_t *indices = NULL;
     size_t count = 0;
     HEDDLE_TRY(heddle_delta_columns_fill(delta->snapshot, arena, &all, &all_count, error));
-    const char **names = heddle_arena_calloc(arena, all_count, sizeof *names);
-    if (names == NULL) {
+    const size_t wanted = options->columns != NULL ? options->column_count : 0;
+    struct heddle_delta_column *more = heddle_arena_calloc(arena, all_count + wanted, sizeof *more);
+    const char **names = heddle_arena_calloc(arena, all_count + wanted, sizeof *names);
+    if (names == NULL || more == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    if (all_count > 0) {
+        memcpy(more, all, all_count * sizeof *more);
+    }
+    all = more;
+    HEDDLE_TRY(heddle_delta_columns_add_keys(all, &all_count, options->columns, wanted, arena, error));
     for (size_t i = 0; i < all_count; i++) {
         names[i] = all[i].field.name;
     }

@@ -294,20 +294,31 @@ static int value_write(const struct writer *writer, const struct heddle_delta_ty
     if (type->kind == HEDDLE_DELTA_ARRAY) {
         return scalar_list_write(writer, type, node, input);
     }
-    if (type->kind == HEDDLE_DELTA_MAP) {
-        return map_write(writer, type, node, input, 0, false);
+    if (type->kind != HEDDLE_DELTA_MAP) {
+        return leaf_write(writer, type, node, input);
     }
-    return leaf_write(writer, type, node, input);
+    const char *key = writer->column->key;
+    heddle_buffer_append_text(writer->sql, key != NULL ? "map_extract_value(" : "");
+    HEDDLE_TRY(map_write(writer, type, node, input, 0, false));
+    if (key != NULL) {
+        heddle_buffer_append_text(writer->sql, ", ");
+        heddle_duck_quote_text(writer->sql, key);
+        heddle_buffer_append_text(writer->sql, ")");
+    }
+    return HEDDLE_OK;
 }
 
 /* A column that the file is too old to have. */
 static void null_write(struct heddle_buffer *sql, const struct heddle_delta_column *column)
 {
+    const struct heddle_delta_type *type = &column->path[column->depth - 1]->type;
     heddle_buffer_append_text(sql, "CAST(NULL AS ");
-    if (column->field.type == HEDDLE_TYPE_LIST || column->field.type == HEDDLE_TYPE_MAP) {
+    if (column->key != NULL) {
+        heddle_delta_type_sql(sql, type->item);
+    } else if (column->field.type == HEDDLE_TYPE_LIST || column->field.type == HEDDLE_TYPE_MAP) {
         heddle_duck_type_sql(sql, &column->field);
     } else {
-        heddle_delta_type_sql(sql, &column->path[column->depth - 1]->type);
+        heddle_delta_type_sql(sql, type);
     }
     heddle_buffer_append_text(sql, ")");
 }

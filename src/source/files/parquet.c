@@ -63,6 +63,52 @@ static int file_describe(struct parquet_source *parquet, const char *path, struc
     return status == HEDDLE_OK ? status : heddle_parquet_failure(status, path, error);
 }
 
+/* Adds a column to the description for each of the wanted ones that names a key of a map: the values under it. */
+static int keys_describe(const struct heddle_source_options *options,
+                         struct heddle_duck_description *description, struct heddle_arena *arena,
+                         struct heddle_error *error)
+{
+    const size_t wanted = options->columns != NULL ? options->column_count : 0;
+    const size_t own = description->count;
+    struct heddle_field *fields = heddle_arena_calloc(arena, own + wanted, sizeof *fields);
+    const char **expressions = heddle_arena_calloc(arena, own + wanted, sizeof *expressions);
+    const char **refused = heddle_arena_calloc(arena, own + wanted, sizeof *refused);
+    if (fields == NULL || expressions == NULL || refused == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < own; i++) {
+        fields[i] = description->fields[i];
+        expressions[i] = description->expressions[i];
+        refused[i] = description->refused[i];
+    }
+    *description = (struct heddle_duck_description){fields, expressions, refused, own};
+    for (size_t i = 0; i < wanted; i++) {
+        const struct heddle_schema known = {.fields = fields, .count = description->count};
+        const char *key = NULL;
+        size_t map = 0;
+        while (map < own && !heddle_source_is_key(&fields[map], options->columns[i], &key)) {
+            map++;
+        }
+        if (map == own || heddle_schema_find(&known, options->columns[i]) >= 0) {
+            continue;
+        }
+        struct heddle_buffer sql = {0};
+        heddle_buffer_append_format(&sql, "map_extract_value(%s, ", expressions[map]);
+        heddle_duck_quote_text(&sql, key);
+        heddle_buffer_append_text(&sql, ")");
+        const char *name = heddle_arena_copy_text(arena, options->columns[i], strlen(options->columns[i]));
+        const char *text =
+            sql.failed ? NULL : heddle_arena_copy_text(arena, (const char *)sql.bytes, sql.length);
+        heddle_buffer_free(&sql);
+        if (name == NULL || text == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        expressions[description->count] = text;
+        fields[description->count++] = heddle_source_key_field(&fields[map], name);
+    }
+    return HEDDLE_OK;
+}
+
 /* Adds the rows that the file's footer counts. */
 static int file_count(struct parquet_source *parquet, const char *path, struct heddle_error *error)
 {
@@ -175,6 +221,7 @@ static int files_check(struct parquet_source *parquet, const struct heddle_sourc
     struct heddle_duck_description description;
     struct heddle_arena *scratch = NULL;
     HEDDLE_TRY(file_describe(parquet, parquet->files.paths[0], parquet->base.arena, &description, error));
+    HEDDLE_TRY(keys_describe(options, &description, parquet->base.arena, error));
     HEDDLE_TRY(schema_fill(parquet, options, &description, error));
     HEDDLE_TRY(heddle_arena_create(0, &scratch, error));
     parquet->base.rows_expected = 0;
@@ -185,6 +232,9 @@ static int files_check(struct parquet_source *parquet, const struct heddle_sourc
         if (status == HEDDLE_OK && i > 0) {
             heddle_arena_reset(scratch);
             status = file_describe(parquet, path, scratch, &description, error);
+            if (status == HEDDLE_OK) {
+                status = keys_describe(options, &description, scratch, error);
+            }
             if (status == HEDDLE_OK) {
                 status = schemas_compare(parquet, &description, path, all, error);
             }

@@ -118,6 +118,37 @@ static void columns_are_found_by_physical_names_at_every_level(void **state)
     expect_refused(&options, HEDDLE_SOURCE, "has no column `col-1`");
 }
 
+#define MAP_OF(key, value)                                                                                   \
+    "{\"type\":\"map\",\"keyType\":\"" key "\",\"valueType\":\"" value "\",\"valueContainsNull\":true}"
+
+static void a_job_names_values_of_a_map_by_their_keys(void **state)
+{
+    (void)state;
+    static const char fields[] = MAPPED("m", MAP_OF("string", "double"), "col-1",
+                                        "1") "," MAPPED("by number", MAP_OF("integer", "date"), "col-2",
+                                                        "2") "," MAPPED("m.own", "\"integer\"", "col-3", "3");
+    static const char *const columns[] = {"m.flight hours", "by number.-7", "m.own", "m.none", "by number"};
+    sql_run("COPY (SELECT MAP {'flight hours': 12.5::DOUBLE, 'own': 9::DOUBLE} AS \"col-1\", "
+            "MAP {-7::INTEGER: DATE '2024-05-01'} AS \"col-2\", 5::INTEGER AS \"col-3\") "
+            "TO '%s/a.parquet' (FORMAT parquet); "
+            "COPY (SELECT NULL::MAP(VARCHAR, DOUBLE) AS \"col-1\") TO '%s/b.parquet' (FORMAT parquet)");
+    commit_write(0, PROTOCOL_2, metadata_of(fields, "", "\"delta.columnMapping.mode\":\"name\""),
+                 ADD("a.parquet"), ADD("b.parquet"));
+    struct heddle_source_options options = delta_of(&log_of_test);
+    options.columns = columns;
+    options.column_count = 5;
+    /* A column that is called as a key would be comes first. */
+    expect_source(&options,
+                  "a.parquet:0|12.5|2024-05-01|5|null|{-7: 2024-05-01}\n"
+                  "b.parquet:0|null|null|null|null|null\n",
+                  "");
+    struct heddle_source *source = NULL;
+    assert_int_equal(heddle_source_open(&options, &source, NULL), HEDDLE_OK);
+    assert_string_equal(heddle_source_schema(source)->fields[1].name, "by number.-7");
+    assert_int_equal(heddle_source_schema(source)->fields[1].type, HEDDLE_TYPE_DATE);
+    heddle_source_close(source);
+}
+
 static void columns_are_found_by_field_ids_whatever_they_are_called(void **state)
 {
     (void)state;
@@ -343,6 +374,7 @@ int main(void)
         TEST(time_travel_finds_the_version_of_a_moment),
         TEST(commits_that_carry_their_time_are_believed_over_their_files),
         TEST(columns_are_found_by_physical_names_at_every_level),
+        TEST(a_job_names_values_of_a_map_by_their_keys),
         TEST(columns_are_found_by_field_ids_whatever_they_are_called),
         TEST(partition_values_read_as_every_type),
         TEST(old_files_are_widened_and_others_refused),

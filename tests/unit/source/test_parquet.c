@@ -50,6 +50,27 @@ static void columns_come_in_the_order_asked_for_and_structs_by_their_fields(void
     expect_refused(&options, HEDDLE_SOURCE, "did you mean `s.other`");
 }
 
+static void a_job_names_values_of_a_map_by_their_keys(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"m.flight hours", "m", "m.it's", "s.m.deep"};
+    sql_run("COPY (SELECT MAP {'flight hours': 12.5, 'cycles': 3.0} AS m, {'m': MAP {'deep': 'x'}} AS s) "
+            "TO '%s/a.parquet' (FORMAT parquet); "
+            "COPY (SELECT MAP {'it''s': 1.5} AS m, {'m': NULL::MAP(VARCHAR, VARCHAR)} AS s) "
+            "TO '%s/b.parquet' (FORMAT parquet)");
+    struct heddle_source_options options = options_of("parquet", folder, &log_of_test);
+    options.columns = columns;
+    options.column_count = 4;
+    expect_source(&options,
+                  "a.parquet:0|12.5|{flight hours: 12.5, cycles: 3.0}|null|x\n"
+                  "b.parquet:0|null|{it's: 1.5}|1.5|null\n",
+                  "");
+    static const char *const unknown[] = {"s.m."};
+    options.columns = unknown;
+    options.column_count = 1;
+    expect_refused(&options, HEDDLE_SOURCE, "has no column `s.m.`");
+}
+
 static void rows_keep_their_order_and_ordinals_over_files_batches_and_runs(void **state)
 {
     (void)state;
@@ -250,6 +271,7 @@ int main(void)
         TEST(every_type_arrives_with_nulls_everywhere),
         TEST(columns_come_in_the_order_asked_for_and_structs_by_their_fields),
         TEST(rows_keep_their_order_and_ordinals_over_files_batches_and_runs),
+        TEST(a_job_names_values_of_a_map_by_their_keys),
         TEST(a_limit_ends_inside_a_batch),
         TEST(a_name_full_of_signs_is_one_file_and_never_sql),
         TEST(folders_of_hive_do_not_add_columns),
