@@ -44,7 +44,7 @@ function(heddle_unit_tests room)
     endforeach()
 endfunction()
 
-foreach(room base net column spec model schedule bolt duck source sink run cli)
+foreach(room base net column spec model schedule bolt duck source sink run report cli)
     heddle_unit_tests(${room})
 endforeach()
 

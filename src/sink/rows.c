@@ -432,6 +432,15 @@ char *heddle_rows_key_text(const struct heddle_target_rows *ready, size_t row,
     return out;
 }
 
+char *heddle_rows_end_text(const struct heddle_target_rows *ready, size_t row, bool at_end,
+                           char out[static HEDDLE_ROWS_KEY_TEXT_MAX])
+{
+    const struct heddle_target_end *end = at_end ? &ready->target->end : &ready->target->start;
+    out[0] = '\0';
+    print_keys(ready->owner->batch, end->keys, NULL, end->key_count, row, out, 0);
+    return out;
+}
+
 int heddle_rows_reject(const struct heddle_target_rows *ready, size_t row,
                        const struct heddle_reject_sink *rejects, enum heddle_stage stage, const char *code,
                        const char *reason, struct heddle_error *error)

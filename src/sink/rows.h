@@ -84,6 +84,10 @@ enum { HEDDLE_ROWS_KEY_TEXT_MAX = 201 };
 char *heddle_rows_key_text(const struct heddle_target_rows *ready, size_t row,
                            char out[static HEDDLE_ROWS_KEY_TEXT_MAX]);
 
+/* The key of one end of a relationship's row: its start, or its end where `at_end`. Answers `out`. */
+char *heddle_rows_end_text(const struct heddle_target_rows *ready, size_t row, bool at_end,
+                           char out[static HEDDLE_ROWS_KEY_TEXT_MAX]);
+
 /* Sends row `row` to the reject sink with its key. `ready->rejected` is not changed: the caller counts.
  * Errors: what the reject sink answers. */
 HEDDLE_MUST_CHECK int heddle_rows_reject(const struct heddle_target_rows *ready, size_t row,

@@ -12,9 +12,6 @@
 /* Refuses columns that Bolt or the store cannot hold. Errors: HEDDLE_INVALID (a map: names target and property). */
 HEDDLE_MUST_CHECK int heddle_encode_check(const struct heddle_target_rows *ready, struct heddle_error *error);
 
-/* About how many bytes a row takes on the wire. */
-uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t row);
-
 /* How one row is written. */
 struct heddle_encode_form {
     const int64_t *ids;    /* of start and end, first in the list; NULL = by key */

@@ -13,17 +13,10 @@
 #define HEDDLE_SINK_NEO4J_PLAN_H
 
 #include "sink/neo4j/ability.h"
+#include "sink/neo4j/limits.h"
 #include "sink/road.h"
 #include "sink/rows.h"
 #include "sink/sink.h"
-
-/* Rows and bytes a transaction where nobody set them; see the measurements in DESIGN 9. */
-enum {
-    HEDDLE_PLAN_ROWS = 2000,
-    HEDDLE_PLAN_ROWS_VECTORS = 1000,
-    HEDDLE_PLAN_ROWS_LIVE_INDEX = 250, /* while a vector index is ONLINE each node costs half a millisecond */
-    HEDDLE_PLAN_BYTES = 4 * 1024 * 1024,
-};
 
 enum heddle_plan_claim {
     HEDDLE_CLAIM_NOTHING,

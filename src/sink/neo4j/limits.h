@@ -1,0 +1,18 @@
+/* limits.h: how large a transaction is where nobody says, and how large a row. What a forecast needs of a sink. */
+#ifndef HEDDLE_SINK_NEO4J_LIMITS_H
+#define HEDDLE_SINK_NEO4J_LIMITS_H
+
+#include "sink/rows.h"
+
+/* Rows and bytes a transaction where nobody set them; see the measurements in DESIGN 9. */
+enum {
+    HEDDLE_PLAN_ROWS = 2000,
+    HEDDLE_PLAN_ROWS_VECTORS = 1000,
+    HEDDLE_PLAN_ROWS_LIVE_INDEX = 250, /* while a vector index is ONLINE each node costs half a millisecond */
+    HEDDLE_PLAN_BYTES = 4 * 1024 * 1024,
+};
+
+/* About how many bytes a row takes on the wire. */
+uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t row);
+
+#endif
