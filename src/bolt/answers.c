@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "bolt/counters.h"
 #include "bolt/failure.h"
 
 /* How much of a server's sentence fits beside code and advice. */
@@ -15,38 +16,18 @@ static bool key_is(const char *key, size_t length, const char *name)
     return strlen(name) == length && memcmp(key, name, length) == 0;
 }
 
-static int read_counters(struct heddle_unpack *unpack, struct heddle_bolt_counters *counters,
+static int read_counters(struct heddle_unpack *unpack, struct heddle_counters *counters,
                          struct heddle_error *error)
 {
-    struct {
-        const char *name;
-        int64_t *counter;
-    } names[] = {
-        {"nodes-created", &counters->nodes_created},
-        {"nodes-deleted", &counters->nodes_deleted},
-        {"relationships-created", &counters->relationships_created},
-        {"relationships-deleted", &counters->relationships_deleted},
-        {"properties-set", &counters->properties_set},
-        {"labels-added", &counters->labels_added},
-        {"labels-removed", &counters->labels_removed},
-        {"indexes-added", &counters->indexes_added},
-        {"indexes-removed", &counters->indexes_removed},
-        {"constraints-added", &counters->constraints_added},
-        {"constraints-removed", &counters->constraints_removed},
-        {"system-updates", &counters->system_updates},
-    };
     uint32_t count = 0;
     HEDDLE_TRY(heddle_unpack_map(unpack, &count, error));
     for (uint32_t i = 0; i < count; i++) {
         const char *key = NULL;
         size_t length = 0;
         enum heddle_value_type type = HEDDLE_VALUE_NULL;
-        int64_t *counter = NULL;
         HEDDLE_TRY(heddle_unpack_string(unpack, &key, &length, error));
         HEDDLE_TRY(heddle_unpack_peek(unpack, &type, error));
-        for (size_t n = 0; n < sizeof names / sizeof names[0]; n++) {
-            counter = key_is(key, length, names[n].name) ? names[n].counter : counter;
-        }
+        int64_t *counter = heddle_counters_field(counters, key, length);
         if (counter != NULL && type == HEDDLE_VALUE_INTEGER) {
             HEDDLE_TRY(heddle_unpack_integer(unpack, counter, error));
         } else {

@@ -14,7 +14,7 @@ enum { HEDDLE_BOLT_GQL_STATUS_SIZE = 8 };
 struct heddle_bolt_success {
     struct heddle_value_text *fields;
     size_t field_count;
-    struct heddle_bolt_counters counters;
+    struct heddle_counters counters;
     const char *type;
     const char *bookmark;
     const char *database;

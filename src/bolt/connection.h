@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <heddle/bolt.h>
+
 #include "base/arena.h"
 #include "bolt/packstream/encode.h"
 #include "bolt/packstream/value.h"
@@ -96,23 +98,6 @@ struct heddle_bolt_traffic {
 };
 struct heddle_bolt_traffic heddle_bolt_connection_traffic(const struct heddle_bolt_connection *connection);
 
-/* What a statement changed; all 0 for one that only reads. */
-struct heddle_bolt_counters {
-    int64_t nodes_created;
-    int64_t nodes_deleted;
-    int64_t relationships_created;
-    int64_t relationships_deleted;
-    int64_t properties_set;
-    int64_t labels_added;
-    int64_t labels_removed;
-    int64_t indexes_added;
-    int64_t indexes_removed;
-    int64_t constraints_added;
-    int64_t constraints_removed;
-    int64_t system_updates;
-};
-void heddle_bolt_counters_add(struct heddle_bolt_counters *sum, const struct heddle_bolt_counters *more);
-
 /* Writes a map of parameters (header and all) into `pack`. HEDDLE_OK, or what made it impossible. */
 typedef int heddle_bolt_parameters(struct heddle_pack *pack, void *context, struct heddle_error *error);
 
@@ -131,7 +116,7 @@ struct heddle_bolt_result {
     size_t field_count;
     const struct heddle_value_list *records; /* each holds field_count values */
     size_t record_count;
-    struct heddle_bolt_counters counters;
+    struct heddle_counters counters;
     const char *type;     /* "r", "w", "rw", "s" (schema), or "" */
     const char *bookmark; /* auto-commit only, "" else */
     const char *database; /* that the server used, "" if it did not say */

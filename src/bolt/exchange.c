@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "bolt/counters.h"
 
 /* The records of a request while they come in. */
 struct collector {
@@ -80,7 +81,7 @@ static int keep_success(struct heddle_bolt_reading *reading, enum heddle_channel
         result->fields = success.fields;
         result->field_count = success.field_count;
     }
-    heddle_bolt_counters_add(&result->counters, &success.counters);
+    heddle_counters_add(&result->counters, &success.counters);
     result->type = success.type != NULL ? success.type : result->type;
     result->bookmark = success.bookmark != NULL ? success.bookmark : result->bookmark;
     result->database = success.database != NULL ? success.database : result->database;
@@ -327,20 +328,4 @@ int heddle_bolt_receive(struct heddle_bolt_connection *connection, struct heddle
                                           .failed_run = outcome.failed_run};
     memcpy(answer->gql_status, outcome.gql_status, sizeof answer->gql_status);
     return status;
-}
-
-void heddle_bolt_counters_add(struct heddle_bolt_counters *sum, const struct heddle_bolt_counters *more)
-{
-    sum->nodes_created += more->nodes_created;
-    sum->nodes_deleted += more->nodes_deleted;
-    sum->relationships_created += more->relationships_created;
-    sum->relationships_deleted += more->relationships_deleted;
-    sum->properties_set += more->properties_set;
-    sum->labels_added += more->labels_added;
-    sum->labels_removed += more->labels_removed;
-    sum->indexes_added += more->indexes_added;
-    sum->indexes_removed += more->indexes_removed;
-    sum->constraints_added += more->constraints_added;
-    sum->constraints_removed += more->constraints_removed;
-    sum->system_updates += more->system_updates;
 }

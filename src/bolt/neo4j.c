@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "bolt/connection.h"
+#include "bolt/counters.h"
 #include "bolt/execute.h"
 #include "bolt/json.h"
 
@@ -231,30 +232,9 @@ const char *heddle_neo4j_result_json(const struct heddle_neo4j_result *result)
 
 int64_t heddle_neo4j_result_counter(const struct heddle_neo4j_result *result, const char *name)
 {
-    const struct heddle_bolt_counters *counters = &result->result.counters;
-    const struct {
-        const char *name;
-        int64_t value;
-    } known[] = {
-        {"nodes-created", counters->nodes_created},
-        {"nodes-deleted", counters->nodes_deleted},
-        {"relationships-created", counters->relationships_created},
-        {"relationships-deleted", counters->relationships_deleted},
-        {"properties-set", counters->properties_set},
-        {"labels-added", counters->labels_added},
-        {"labels-removed", counters->labels_removed},
-        {"indexes-added", counters->indexes_added},
-        {"indexes-removed", counters->indexes_removed},
-        {"constraints-added", counters->constraints_added},
-        {"constraints-removed", counters->constraints_removed},
-        {"system-updates", counters->system_updates},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(known[i].name, name) == 0) {
-            return known[i].value;
-        }
-    }
-    return 0;
+    struct heddle_counters counters = result->result.counters;
+    const int64_t *counter = heddle_counters_field(&counters, name, strlen(name));
+    return counter != NULL ? *counter : 0;
 }
 
 void heddle_neo4j_result_destroy(struct heddle_neo4j_result *result)

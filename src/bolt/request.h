@@ -82,7 +82,7 @@ size_t heddle_bolt_request_bytes(const struct heddle_bolt_request *request);
 
 /* The outcome of a request. */
 struct heddle_bolt_answer {
-    struct heddle_bolt_counters counters;    /* of all its RUNs together */
+    struct heddle_counters counters;         /* of all its RUNs together */
     const struct heddle_value_list *records; /* of all RUNs that were pulled, in order; in the arena */
     size_t record_count;                     /* so the one record of a batch's RUN is records[0] */
     const char *bookmark;                    /* in the arena; "" if none */

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "bolt/counters.h"
 #include "bolt/driver/driver_parts.h"
 
 static const char unknown[] = "UNKNOWN";
@@ -49,32 +50,32 @@ static struct heddle_position read_position(const struct heddle_value *map)
 
 static void read_counters(const struct heddle_value *stats, struct heddle_counters *counters)
 {
-    const struct {
-        const char *name;
-        int64_t *counter;
-    } names[] = {
-        {"nodes-created", &counters->nodes_created},
-        {"nodes-deleted", &counters->nodes_deleted},
-        {"relationships-created", &counters->relationships_created},
-        {"relationships-deleted", &counters->relationships_deleted},
-        {"properties-set", &counters->properties_set},
-        {"labels-added", &counters->labels_added},
-        {"labels-removed", &counters->labels_removed},
-        {"indexes-added", &counters->indexes_added},
-        {"indexes-removed", &counters->indexes_removed},
-        {"constraints-added", &counters->constraints_added},
-        {"constraints-removed", &counters->constraints_removed},
-    };
-    bool any = false;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        *names[i].counter = heddle_value_map_integer(stats, names[i].name, 0);
-        any = any || *names[i].counter > 0;
+    const size_t count = stats != NULL && stats->type == HEDDLE_VALUE_MAP ? stats->map.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct heddle_value_entry *entry = &stats->map.entries[i];
+        int64_t *counter = heddle_counters_field(counters, entry->key.text, entry->key.length);
+        if (counter != NULL && entry->value.type == HEDDLE_VALUE_INTEGER) {
+            *counter = entry->value.integer;
+        }
     }
-    counters->system_updates = heddle_value_map_integer(stats, "system-updates", 0);
-    /* Servers before 4.4 count and do not say. */
-    counters->contains_updates = heddle_value_map_boolean(stats, "contains-updates", any);
+    heddle_counters_conclude(counters);
+    counters->contains_updates =
+        heddle_value_map_boolean(stats, "contains-updates", counters->contains_updates);
     counters->contains_system_updates =
-        heddle_value_map_boolean(stats, "contains-system-updates", counters->system_updates > 0);
+        heddle_value_map_boolean(stats, "contains-system-updates", counters->contains_system_updates);
+}
+
+/* Room for `count` notifications, and for one status more than that. */
+static int lists_make(const struct making *making, size_t count,
+                      struct heddle_notification **notifications_out, struct heddle_gql_status **statuses_out,
+                      struct heddle_error *error)
+{
+    *notifications_out = heddle_arena_calloc(making->arena, count + 1, sizeof **notifications_out);
+    *statuses_out = heddle_arena_calloc(making->arena, count + 1, sizeof **statuses_out);
+    making->summary->notifications = *notifications_out;
+    making->summary->statuses = *statuses_out;
+    return *notifications_out != NULL && *statuses_out != NULL ? HEDDLE_OK
+                                                               : heddle_error_out_of_memory(error);
 }
 
 /* ---- from notifications (before Bolt 5.6) ---------------------------------------------------------------------------- */
@@ -193,22 +194,17 @@ static int read_notifications(const struct making *making, const struct heddle_v
 {
     struct heddle_summary *summary = making->summary;
     const size_t count = list != NULL && list->type == HEDDLE_VALUE_LIST ? list->list.count : 0;
-    struct heddle_notification *notifications =
-        heddle_arena_calloc(making->arena, count + 1, sizeof *notifications);
-    struct heddle_gql_status *statuses = heddle_arena_calloc(making->arena, count + 1, sizeof *statuses);
-    if (notifications == NULL || statuses == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
+    struct heddle_notification *notifications = NULL;
+    struct heddle_gql_status *statuses = NULL;
+    HEDDLE_TRY(lists_make(making, count, &notifications, &statuses, error));
     for (size_t i = 0; i < count; i++) {
         notifications[i] = from_map(&list->list.items[i]);
         HEDDLE_TRY(status_of_notification(making, &list->list.items[i], &statuses[i], error));
     }
     HEDDLE_TRY(status_of_outcome(making, &statuses[count], error));
     put_in_order(statuses, count + 1);
-    summary->notifications = notifications;
     summary->notification_count = count;
     summary->notifications_told = list != NULL && list->type == HEDDLE_VALUE_LIST;
-    summary->statuses = statuses;
     summary->status_count = count + 1;
     return HEDDLE_OK;
 }
@@ -276,21 +272,16 @@ static int read_statuses(const struct making *making, const struct heddle_value 
 {
     struct heddle_summary *summary = making->summary;
     const size_t count = list->list.count;
-    struct heddle_notification *notifications =
-        heddle_arena_calloc(making->arena, count + 1, sizeof *notifications);
-    struct heddle_gql_status *statuses = heddle_arena_calloc(making->arena, count + 1, sizeof *statuses);
-    if (notifications == NULL || statuses == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
+    struct heddle_notification *notifications = NULL;
+    struct heddle_gql_status *statuses = NULL;
+    HEDDLE_TRY(lists_make(making, count, &notifications, &statuses, error));
     for (size_t i = 0; i < count; i++) {
         HEDDLE_TRY(status_read(making, &list->list.items[i], &statuses[i], error));
         if (statuses[i].is_notification) {
             notifications[summary->notification_count++] = from_status(&list->list.items[i], &statuses[i]);
         }
     }
-    summary->notifications = notifications;
     summary->notifications_told = true;
-    summary->statuses = statuses;
     summary->status_count = count;
     return HEDDLE_OK;
 }

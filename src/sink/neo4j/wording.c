@@ -282,7 +282,7 @@ static void learn_ids(struct heddle_wording *wording, const struct heddle_value_
 struct heddle_written heddle_wording_read(struct heddle_wording *wording,
                                           const struct heddle_bolt_answer *answer)
 {
-    const struct heddle_bolt_counters *counters = &answer->counters;
+    const struct heddle_counters *counters = &answer->counters;
     const bool is_node = wording->plan->target->kind == HEDDLE_TARGET_NODE;
     struct heddle_written written = {.matched = wording->sent};
     written.created = (size_t)(is_node ? counters->nodes_created : counters->relationships_created);
