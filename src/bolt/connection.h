@@ -2,9 +2,10 @@
  *
  * Opening costs two round trips: the handshake, then its answer + HELLO + LOGON in one write.
  *
- * Two ways to work with it:
- *   heddle_bolt_query() and begin/run/commit/rollback   one statement at a time, result in an arena
- *   request.h                                           the loader's: a whole transaction prepared, 1 round trip
+ * Two ways to work with it, each one round trip:
+ *   heddle_bolt_query()   one statement in a transaction of its own, the result in an arena
+ *   request.h             the loader's: a whole transaction, encoded beforehand
+ * Sessions, transactions of several steps, and streamed records are the driver's (heddle/bolt.h).
  *
  * After a FAILURE the server ignores everything until RESET; the connection sends it by itself, ahead of the next
  * request and without waiting for its answer. After HEDDLE_NETWORK or HEDDLE_PROTOCOL it is dead:
@@ -106,7 +107,7 @@ struct heddle_bolt_query {
     heddle_bolt_parameters *parameters; /* NULL = none */
     void *parameters_context;
     enum heddle_bolt_mode mode;
-    const char *database; /* NULL = the connection's; ignored inside an explicit transaction */
+    const char *database; /* NULL = the connection's */
     uint32_t timeout_ms;  /* transaction timeout; 0 = the server's */
 };
 
@@ -123,24 +124,9 @@ struct heddle_bolt_result {
 };
 
 /* Runs one statement in a transaction of its own (auto-commit; so CALL {} IN TRANSACTIONS works) and reads
- * everything. One round trip. Inside an explicit transaction use heddle_bolt_run(). */
+ * everything. One round trip. */
 HEDDLE_MUST_CHECK int heddle_bolt_query(struct heddle_bolt_connection *connection,
                                         const struct heddle_bolt_query *query, struct heddle_arena *arena,
                                         struct heddle_bolt_result *result_out, struct heddle_error *error);
-
-/* An explicit transaction: begin (sent with the first run), any number of run, then commit or rollback. A failed
- * run ends the transaction: rollback() is then free and optional. `bookmark_out` of commit may be NULL, else it is
- * in `arena`. Errors of commit: HEDDLE_NETWORK with ASK when the answer did not come. */
-HEDDLE_MUST_CHECK int heddle_bolt_begin(struct heddle_bolt_connection *connection, enum heddle_bolt_mode mode,
-                                        const char *database, uint32_t timeout_ms,
-                                        struct heddle_error *error);
-HEDDLE_MUST_CHECK int heddle_bolt_run(struct heddle_bolt_connection *connection,
-                                      const struct heddle_bolt_query *query, struct heddle_arena *arena,
-                                      struct heddle_bolt_result *result_out, struct heddle_error *error);
-HEDDLE_MUST_CHECK int heddle_bolt_commit(struct heddle_bolt_connection *connection,
-                                         struct heddle_arena *arena, const char **bookmark_out,
-                                         struct heddle_error *error);
-HEDDLE_MUST_CHECK int heddle_bolt_rollback(struct heddle_bolt_connection *connection,
-                                           struct heddle_error *error);
 
 #endif

@@ -8,7 +8,7 @@
 #include "bolt/connection.h"
 #include "bolt/request.h"
 
-/* BEGIN, RUN + PULL or DISCARD for each statement, COMMIT or ROLLBACK. */
+/* BEGIN, RUN + PULL or DISCARD for each statement, COMMIT. */
 enum { HEDDLE_BOLT_PARTS_MAX = 2 * HEDDLE_BOLT_REQUEST_RUNS_MAX + 2 };
 
 /* Messages of a request, each with one answer (PULL also with records). */
@@ -18,7 +18,6 @@ enum heddle_bolt_part {
     HEDDLE_BOLT_PART_PULL,
     HEDDLE_BOLT_PART_DISCARD,
     HEDDLE_BOLT_PART_COMMIT,
-    HEDDLE_BOLT_PART_ROLLBACK,
 };
 
 struct heddle_bolt_request {
@@ -45,13 +44,6 @@ struct heddle_bolt_flight {
     struct heddle_bolt_reading *reading; /* of the receive() that waits for it; NULL = nobody does yet */
 };
 
-enum heddle_bolt_transaction {
-    HEDDLE_BOLT_TRANSACTION_NONE = 0,
-    HEDDLE_BOLT_TRANSACTION_PENDING, /* BEGIN stands in the connection's request, not yet sent */
-    HEDDLE_BOLT_TRANSACTION_OPEN,
-    HEDDLE_BOLT_TRANSACTION_FAILED,
-};
-
 struct heddle_bolt_connection {
     struct heddle_bolt_options options; /* its texts are owned copies */
     struct heddle_uri uri;              /* as the user gave it */
@@ -61,8 +53,7 @@ struct heddle_bolt_connection {
     struct heddle_bolt_flight flights[HEDDLE_BOLT_IN_FLIGHT_MAX]; /* a ring */
     unsigned first_flight;
     unsigned flight_count;
-    enum heddle_bolt_transaction transaction;
-    struct heddle_bolt_request *own; /* of query(), begin() … */
+    struct heddle_bolt_request *own; /* of query() */
 };
 
 /* Everything that the answers of one request can say. */

@@ -43,7 +43,6 @@ void heddle_bolt_drop(struct heddle_bolt_connection *connection)
     if (connection->channel != NULL) {
         heddle_channel_break(connection->channel);
     }
-    connection->transaction = HEDDLE_BOLT_TRANSACTION_NONE;
 }
 
 static void set_action(struct heddle_error *error, enum heddle_error_action action)
@@ -88,7 +87,7 @@ static int keep_success(struct heddle_bolt_reading *reading, enum heddle_channel
     return HEDDLE_OK;
 }
 
-/* Which RUN a part belongs to, -1 for BEGIN, COMMIT and ROLLBACK. */
+/* Which RUN a part belongs to, -1 for BEGIN and COMMIT. */
 static int run_of_part(const struct heddle_bolt_request *request, size_t index)
 {
     int runs = 0;
@@ -189,7 +188,6 @@ static enum heddle_channel_request kind_of(enum heddle_bolt_part part)
     case HEDDLE_BOLT_PART_BEGIN: return HEDDLE_CHANNEL_BEGIN;
     case HEDDLE_BOLT_PART_RUN: return HEDDLE_CHANNEL_RUN;
     case HEDDLE_BOLT_PART_COMMIT: return HEDDLE_CHANNEL_COMMIT;
-    case HEDDLE_BOLT_PART_ROLLBACK: return HEDDLE_CHANNEL_ROLLBACK;
     default: return HEDDLE_CHANNEL_PULL;
     }
 }
@@ -217,10 +215,6 @@ int heddle_bolt_send(struct heddle_bolt_connection *connection, const struct hed
         return heddle_error_set(error, HEDDLE_INVALID, "%s",
                                 request->sealed ? "too many requests in flight on one connection"
                                                 : "a request must be committed before it is sent");
-    }
-    if (connection->transaction != HEDDLE_BOLT_TRANSACTION_NONE && request != connection->own) {
-        return heddle_error_set(error, HEDDLE_INVALID,
-                                "this connection has an open transaction: commit or roll back first");
     }
     struct heddle_bolt_flight *flight =
         &connection

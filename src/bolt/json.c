@@ -178,13 +178,13 @@ json_t *heddle_value_to_json(const struct heddle_value *value)
     }
 }
 
-static json_t *json_record(const struct heddle_bolt_result *result, size_t row)
+static json_t *json_record(const struct heddle_value_text *keys, size_t key_count,
+                           const struct heddle_record *record)
 {
     json_t *object = json_object();
-    for (size_t i = 0; object != NULL && i < result->field_count && i < result->records[row].count; i++) {
-        json_t *value = heddle_value_to_json(&result->records[row].items[i]);
-        if (value == NULL ||
-            json_object_setn_new(object, result->fields[i].text, result->fields[i].length, value) != 0) {
+    for (size_t i = 0; object != NULL && i < key_count && i < record->count; i++) {
+        json_t *value = heddle_value_to_json(&record->values[i]);
+        if (value == NULL || json_object_setn_new(object, keys[i].text, keys[i].length, value) != 0) {
             json_decref(object);
             return NULL;
         }
@@ -192,11 +192,12 @@ static json_t *json_record(const struct heddle_bolt_result *result, size_t row)
     return object;
 }
 
-json_t *heddle_bolt_result_to_json(const struct heddle_bolt_result *result)
+json_t *heddle_records_to_json(const struct heddle_value_text *keys, size_t key_count,
+                               const struct heddle_record *records, size_t record_count)
 {
     json_t *array = json_array();
-    for (size_t row = 0; array != NULL && row < result->record_count; row++) {
-        append(&array, json_record(result, row));
+    for (size_t row = 0; array != NULL && row < record_count; row++) {
+        append(&array, json_record(keys, key_count, &records[row]));
     }
     return array;
 }

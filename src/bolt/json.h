@@ -13,14 +13,17 @@
 
 #include <jansson.h>
 
+#include <heddle/bolt.h>
+
 #include "base/error.h"
-#include "bolt/connection.h"
+#include "bolt/packstream/encode.h"
 
 /* A new reference, NULL when out of memory. */
 json_t *heddle_value_to_json(const struct heddle_value *value);
 
-/* The records of a result as an array of objects, a field a key. A new reference, NULL when out of memory. */
-json_t *heddle_bolt_result_to_json(const struct heddle_bolt_result *result);
+/* Records as an array of objects, a column a key. A new reference, NULL when out of memory. */
+json_t *heddle_records_to_json(const struct heddle_value_text *keys, size_t key_count,
+                               const struct heddle_record *records, size_t record_count);
 
 /* Writes a JSON value. */
 void heddle_pack_json(struct heddle_pack *pack, const json_t *value);

@@ -1,22 +1,26 @@
-/* neo4j.c: the easy API of heddle/bolt.h over connection.h. */
+/* neo4j.c: the easy functions of heddle/bolt.h: a driver, its records as JSON. */
 #include <heddle/bolt.h>
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "bolt/connection.h"
 #include "bolt/counters.h"
-#include "bolt/execute.h"
 #include "bolt/json.h"
 
 struct heddle_neo4j {
-    struct heddle_bolt_connection *connection;
+    struct heddle_driver *driver;
+    char *database;              /* NULL = the home database */
+    struct heddle_server server; /* its texts are the driver's */
 };
 
 struct heddle_neo4j_result {
-    struct heddle_arena *arena;
-    struct heddle_bolt_result result;
+    struct heddle_cursor *cursor;
+    const struct heddle_value_text *keys;
+    size_t key_count;
+    const struct heddle_record *records;
+    size_t record_count;
+    const struct heddle_summary *summary;
     char *json;
 };
 
@@ -31,23 +35,41 @@ int heddle_neo4j_open(const char *uri, const char *user, const char *password, c
     return heddle_neo4j_open_trusting(uri, user, password, database, NULL, neo4j_out, error);
 }
 
+static struct heddle_auth auth_of(const char *user, const char *password)
+{
+    if (is_given(user)) {
+        return heddle_auth_basic(user, password);
+    }
+    return is_given(password) ? heddle_auth_bearer(password) : (struct heddle_auth){0};
+}
+
+static int open_with(struct heddle_neo4j *neo4j, const struct heddle_driver_options *options,
+                     const char *database, struct heddle_error *error)
+{
+    if (is_given(database)) {
+        neo4j->database = heddle_strdup(database);
+        if (neo4j->database == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+    }
+    HEDDLE_TRY(heddle_driver_open(options, &neo4j->driver, error));
+    return heddle_driver_verify(neo4j->driver, &neo4j->server, error);
+}
+
 int heddle_neo4j_open_trusting(const char *uri, const char *user, const char *password, const char *database,
                                const char *ca_file, struct heddle_neo4j **neo4j_out,
                                struct heddle_error *error)
 {
-    enum heddle_bolt_auth auth = HEDDLE_BOLT_AUTH_NONE;
-    if (is_given(user)) {
-        auth = HEDDLE_BOLT_AUTH_BASIC;
-    } else if (is_given(password)) {
-        auth = HEDDLE_BOLT_AUTH_BEARER;
+    if (is_given(user) && password == NULL) {
+        return heddle_error_set(error, HEDDLE_INVALID, "a login with password needs both user and password");
     }
-    const struct heddle_bolt_options options = {
-        .uri = uri, .auth = auth, .user = user, .secret = password, .database = database, .ca_file = ca_file};
+    const struct heddle_driver_options options = {
+        .uri = uri, .auth = auth_of(user, password), .ca_file = ca_file, .fetch_size = -1};
     struct heddle_neo4j *neo4j = heddle_calloc(1, sizeof *neo4j);
     if (neo4j == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    const int status = heddle_bolt_open(&options, &neo4j->connection, error);
+    const int status = open_with(neo4j, &options, database, error);
     if (status != HEDDLE_OK) {
         heddle_neo4j_close(neo4j);
         return status;
@@ -56,19 +78,24 @@ int heddle_neo4j_open_trusting(const char *uri, const char *user, const char *pa
     return HEDDLE_OK;
 }
 
-static int write_parameters(struct heddle_pack *pack, void *context, struct heddle_error *error)
+static int write_parameters(struct heddle_writer *writer, void *context, struct heddle_error *error)
 {
     (void)error;
-    heddle_pack_json(pack, context);
+    heddle_pack_json((struct heddle_pack *)writer, context);
     return HEDDLE_OK;
 }
 
 /* How a statement is run. */
 enum manner { MANNER_READ, MANNER_WRITE, MANNER_ONCE };
 
-static int result_json(struct heddle_neo4j_result *result, struct heddle_error *error)
+/* Everything that the cursor brings, decoded once. */
+static int result_fill(struct heddle_neo4j_result *result, struct heddle_error *error)
 {
-    json_t *array = heddle_bolt_result_to_json(&result->result);
+    HEDDLE_TRY(heddle_cursor_list(result->cursor, &result->records, &result->record_count, error));
+    HEDDLE_TRY(heddle_cursor_consume(result->cursor, &result->summary, error));
+    result->keys = heddle_cursor_keys(result->cursor, &result->key_count);
+    json_t *array =
+        heddle_records_to_json(result->keys, result->key_count, result->records, result->record_count);
     if (array != NULL) {
         result->json = json_dumps(array, JSON_COMPACT | JSON_REAL_PRECISION(17));
     }
@@ -76,42 +103,52 @@ static int result_json(struct heddle_neo4j_result *result, struct heddle_error *
     return result->json != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
-static int run_into(struct heddle_neo4j *neo4j, enum manner manner, const char *text, json_t *parameters,
+/* In a transaction of its own, sent once. */
+static int run_once(const struct heddle_neo4j *neo4j, const struct heddle_query *query,
                     struct heddle_neo4j_result *result, struct heddle_error *error)
 {
-    const struct heddle_bolt_query query = {.text = text,
-                                            .parameters = write_parameters,
-                                            .parameters_context = parameters,
-                                            .mode =
-                                                manner == MANNER_READ ? HEDDLE_BOLT_READ : HEDDLE_BOLT_WRITE};
-    HEDDLE_TRY(heddle_arena_create(0, &result->arena, error));
-    if (manner != MANNER_ONCE) {
-        return heddle_bolt_execute(neo4j->connection, &query, NULL, result->arena, &result->result, error);
+    struct heddle_session *session = NULL;
+    HEDDLE_TRY(heddle_session_open(
+        neo4j->driver, &(struct heddle_session_options){.database = neo4j->database}, &session, error));
+    int status = heddle_session_run(session, query, NULL, &result->cursor, error);
+    if (status == HEDDLE_OK) {
+        status = result_fill(result, error);
     }
-    if (!heddle_bolt_is_open(neo4j->connection)) {
-        HEDDLE_TRY(heddle_bolt_reopen(neo4j->connection, error));
-    }
-    return heddle_bolt_query(neo4j->connection, &query, result->arena, &result->result, error);
+    heddle_session_close(session);
+    return status;
 }
 
-static int run(struct heddle_neo4j *neo4j, enum manner manner, const char *query, const char *parameters,
+static int run_managed(const struct heddle_neo4j *neo4j, bool read, const struct heddle_query *query,
+                       struct heddle_neo4j_result *result, struct heddle_error *error)
+{
+    const struct heddle_execute_options options = {.read = read, .database = neo4j->database};
+    HEDDLE_TRY(heddle_driver_execute(neo4j->driver, &options, query, &result->cursor, error));
+    const int status = result_fill(result, error);
+    if (status != HEDDLE_OK && error != NULL) {
+        error->action = HEDDLE_ACTION_ASK; /* the statement has run, only its result is gone */
+    }
+    return status;
+}
+
+static int run(const struct heddle_neo4j *neo4j, enum manner manner, const char *text, const char *parameters,
                struct heddle_neo4j_result **result_out, struct heddle_error *error)
 {
     json_t *object = NULL;
-    if (!is_given(query)) {
+    if (!is_given(text)) {
         return heddle_error_set(error, HEDDLE_INVALID, "there is no statement to run");
     }
     HEDDLE_TRY(heddle_json_parameters(parameters, &object, error));
+    const struct heddle_query query = {.text = text, .write = write_parameters, .context = object};
     struct heddle_neo4j_result *result = heddle_calloc(1, sizeof *result);
-    int status = result != NULL ? run_into(neo4j, manner, query, object, result, error)
-                                : heddle_error_out_of_memory(error);
-    json_decref(object);
-    if (status == HEDDLE_OK && result_out != NULL) {
-        status = result_json(result, error);
-        if (status != HEDDLE_OK && error != NULL) {
-            error->action = HEDDLE_ACTION_ASK; /* the statement has run, only its result is gone */
-        }
+    int status = HEDDLE_OK;
+    if (result == NULL) {
+        status = heddle_error_out_of_memory(error);
+    } else if (manner == MANNER_ONCE) {
+        status = run_once(neo4j, &query, result, error);
+    } else {
+        status = run_managed(neo4j, manner == MANNER_READ, &query, result, error);
     }
+    json_decref(object);
     if (status != HEDDLE_OK || result_out == NULL) {
         heddle_neo4j_result_destroy(result);
         return status;
@@ -140,39 +177,40 @@ int heddle_neo4j_run(struct heddle_neo4j *neo4j, const char *query, const char *
 
 const char *heddle_neo4j_server(const struct heddle_neo4j *neo4j)
 {
-    return heddle_bolt_server_agent(neo4j->connection);
+    return neo4j->server.agent;
 }
 
 void heddle_neo4j_close(struct heddle_neo4j *neo4j)
 {
     if (neo4j != NULL) {
-        heddle_bolt_close(neo4j->connection);
+        heddle_driver_close(neo4j->driver);
+        free(neo4j->database);
         free(neo4j);
     }
 }
 
 size_t heddle_neo4j_result_rows(const struct heddle_neo4j_result *result)
 {
-    return result->result.record_count;
+    return result->record_count;
 }
 
 size_t heddle_neo4j_result_columns(const struct heddle_neo4j_result *result)
 {
-    return result->result.field_count;
+    return result->key_count;
 }
 
 const char *heddle_neo4j_result_column_name(const struct heddle_neo4j_result *result, size_t column)
 {
-    return column < result->result.field_count ? result->result.fields[column].text : NULL;
+    return column < result->key_count ? result->keys[column].text : NULL;
 }
 
 /* NULL where there is no such cell. */
 static const struct heddle_value *cell(const struct heddle_neo4j_result *result, size_t row, size_t column)
 {
-    if (row >= result->result.record_count || column >= result->result.records[row].count) {
+    if (row >= result->record_count || column >= result->records[row].count) {
         return NULL;
     }
-    return &result->result.records[row].items[column];
+    return &result->records[row].values[column];
 }
 
 bool heddle_neo4j_result_is_null(const struct heddle_neo4j_result *result, size_t row, size_t column)
@@ -232,7 +270,7 @@ const char *heddle_neo4j_result_json(const struct heddle_neo4j_result *result)
 
 int64_t heddle_neo4j_result_counter(const struct heddle_neo4j_result *result, const char *name)
 {
-    struct heddle_counters counters = result->result.counters;
+    struct heddle_counters counters = result->summary->counters;
     const int64_t *counter = heddle_counters_field(&counters, name, strlen(name));
     return counter != NULL ? *counter : 0;
 }
@@ -240,7 +278,7 @@ int64_t heddle_neo4j_result_counter(const struct heddle_neo4j_result *result, co
 void heddle_neo4j_result_destroy(struct heddle_neo4j_result *result)
 {
     if (result != NULL) {
-        heddle_arena_destroy(result->arena);
+        heddle_cursor_destroy(result->cursor);
         free(result->json);
         free(result);
     }

@@ -9,6 +9,18 @@
 
 #define LOGIN "C: HELLO", "C: LOGON", "S: SUCCESS {\"server\": \"Neo4j/5.26.30\"}", "S: SUCCESS {}"
 
+/* Its server routes by itself. */
+#define LOGIN_ROUTING                                                                                        \
+    "C: HELLO", "C: LOGON",                                                                                  \
+        "S: SUCCESS {\"server\": \"Neo4j/5.26.30\", \"hints\": {\"ssr.enabled\": true}}", "S: SUCCESS {}"
+
+/* The routes of a database that two servers have. */
+#define ROUTES(database, servers)                                                                            \
+    "S: SUCCESS {\"rt\": {\"ttl\": 300, \"db\": \"" database "\", \"servers\": ["                            \
+    "{\"role\": \"ROUTE\", \"addresses\": [\"router:7687\"]}, "                                              \
+    "{\"role\": \"READ\", \"addresses\": [" servers "]}, {\"role\": \"WRITE\", \"addresses\": [" servers     \
+    "]}]}}"
+
 static struct bolt_script script;
 
 /* A driver whose connections are those of the script. */

@@ -270,73 +270,6 @@ static void after_a_failure_reset_goes_ahead_of_the_next_statement(void **state)
     finish();
 }
 
-static void a_transaction_begins_with_its_first_statement(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {LOGIN,
-                                        "C: BEGIN db",
-                                        "C: RUN ONE",
-                                        "C: PULL",
-                                        "S: SUCCESS {}",
-                                        "S: SUCCESS {\"fields\": []}",
-                                        "S: SUCCESS {}",
-                                        "C: RUN TWO",
-                                        "C: PULL",
-                                        "S: SUCCESS {\"fields\": []}",
-                                        "S: SUCCESS {}",
-                                        "C: COMMIT",
-                                        "S: SUCCESS {\"bookmark\": \"bm:9\"}",
-                                        NULL};
-    struct heddle_bolt_result result;
-    const char *bookmark = NULL;
-    const struct heddle_bolt_query one = {.text = "ONE"};
-    const struct heddle_bolt_query two = {.text = "TWO"};
-    open_script(5, 8, lines);
-    assert_int_equal(heddle_bolt_begin(connection, HEDDLE_BOLT_WRITE, "people", 0, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_begin(connection, HEDDLE_BOLT_WRITE, NULL, 0, NULL), HEDDLE_INVALID);
-    assert_int_equal(heddle_bolt_run(connection, &one, arena, &result, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_query(connection, &two, arena, &result, NULL), HEDDLE_INVALID);
-    assert_int_equal(heddle_bolt_run(connection, &two, arena, &result, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_commit(connection, arena, &bookmark, NULL), HEDDLE_OK);
-    assert_string_equal(bookmark, "bm:9");
-    assert_true(sent(0, "people"));
-    finish();
-}
-
-static void rolling_back_sends_only_what_is_needed(void **state)
-{
-    (void)state;
-    static const char *const lines[] = {
-        LOGIN,           "C: BEGIN",
-        "C: RUN ONE",    "C: PULL",
-        "S: SUCCESS {}", "S: SUCCESS {\"fields\": []}",
-        "S: SUCCESS {}", "C: ROLLBACK",
-        "S: SUCCESS {}", "C: BEGIN",
-        "C: RUN BAD",    "C: PULL",
-        "S: SUCCESS {}", "S: FAILURE {\"code\": \"Neo.ClientError.A.B\", \"message\": \"no\"}",
-        "S: IGNORED",    "C: RESET",
-        "S: SUCCESS {}", "C: RUN END",
-        "C: PULL",       "S: SUCCESS {\"fields\": []}",
-        "S: SUCCESS {}", NULL};
-    struct heddle_bolt_result result;
-    struct heddle_error error = {0};
-    const struct heddle_bolt_query one = {.text = "ONE"};
-    const struct heddle_bolt_query bad = {.text = "BAD"};
-    open_script(5, 4, lines);
-    assert_int_equal(heddle_bolt_begin(connection, HEDDLE_BOLT_WRITE, NULL, 0, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_rollback(connection, NULL), HEDDLE_OK); /* nothing was sent */
-    assert_int_equal(heddle_bolt_begin(connection, HEDDLE_BOLT_WRITE, NULL, 0, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_run(connection, &one, arena, &result, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_rollback(connection, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_begin(connection, HEDDLE_BOLT_WRITE, NULL, 0, NULL), HEDDLE_OK);
-    assert_int_equal(heddle_bolt_run(connection, &bad, arena, &result, &error), HEDDLE_DATABASE);
-    assert_int_equal(heddle_bolt_run(connection, &one, arena, &result, &error), HEDDLE_INVALID);
-    assert_int_equal(heddle_bolt_commit(connection, arena, NULL, &error), HEDDLE_INVALID);
-    assert_int_equal(heddle_bolt_rollback(connection, NULL), HEDDLE_OK);
-    assert_int_equal(query("END", &result, NULL), HEDDLE_OK);
-    finish();
-}
-
 static int broken_parameters(struct heddle_pack *pack, void *context, struct heddle_error *error)
 {
     (void)context;
@@ -593,8 +526,6 @@ int main(void)
         cmocka_unit_test(other_services_are_named_with_the_address),
         cmocka_unit_test(a_statement_takes_one_round_trip_and_brings_everything),
         cmocka_unit_test(after_a_failure_reset_goes_ahead_of_the_next_statement),
-        cmocka_unit_test(a_transaction_begins_with_its_first_statement),
-        cmocka_unit_test(rolling_back_sends_only_what_is_needed),
         cmocka_unit_test(parameters_that_fail_leave_the_connection_as_it_was),
         cmocka_unit_test(losing_an_auto_commit_statement_leaves_its_outcome_unknown_unless_it_reads),
         cmocka_unit_test(routing_moves_to_the_server_that_writes),

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "driver_fixture.h"
 
 static void records_stream_in_batches_of_the_fetch_size(void **state)
@@ -230,6 +229,51 @@ static void managed_work_is_done_again_after_a_deadlock_and_telemetry_is_told_on
     struct heddle_session *session = session_of(driver, &(struct heddle_session_options){0});
     assert_int_equal(heddle_session_execute(session, false, run_once, &runs, NULL, NULL), HEDDLE_OK);
     assert_int_equal(runs, 2);
+    heddle_session_close(session);
+    finish(driver);
+}
+
+static void managed_work_is_not_done_again_where_that_cannot_help(void **state)
+{
+    (void)state;
+#define FAILS(code)                                                                                          \
+    "C: BEGIN", "S: SUCCESS {}", "C: RUN", "C: PULL",                                                        \
+        "S: FAILURE {\"code\": \"" code "\", \"message\": \"no\"}", "S: IGNORED", "C: RESET",                \
+        "S: SUCCESS {}"
+    static const char *const mistaken[] = {LOGIN, FAILS("Neo.ClientError.Statement.SyntaxError"), NULL};
+    static const char *const ended[] = {LOGIN, FAILS("Neo.TransientError.Transaction.Terminated"), NULL};
+    static const char *const impatient[] = {LOGIN, FAILS("Neo.TransientError.General.Busy"), NULL};
+    static const char *const *const cases[] = {mistaken, ended, impatient};
+    for (size_t i = 0; i < 3; i++) {
+        int calls = 0;
+        struct heddle_error error = {0};
+        bolt_script_init(&script, 5, 4, cases[i]);
+        /* Half a second is less than the first wait for a server that is busy. */
+        struct heddle_driver *driver =
+            driver_with(&(struct heddle_driver_options){.retry_for_ms = i == 2 ? 500 : 0}, NULL);
+        struct heddle_session *session =
+            session_of(driver, &(struct heddle_session_options){.database = "d"});
+        assert_int_equal(heddle_session_execute(session, false, run_once, &calls, NULL, &error),
+                         HEDDLE_DATABASE);
+        assert_int_equal(calls, 1);
+        heddle_session_close(session);
+        finish(driver);
+    }
+}
+
+static void a_read_is_done_again_whatever_became_of_it(void **state)
+{
+    (void)state;
+#define WORK                                                                                                 \
+    "C: BEGIN", "S: SUCCESS {}", "C: RUN", "C: PULL", "S: SUCCESS {\"fields\": []}", "S: SUCCESS {}",        \
+        "C: COMMIT"
+    static const char *const lines[] = {LOGIN, WORK, "S: CLOSE", LOGIN, WORK, "S: SUCCESS {}", NULL};
+    int calls = 0;
+    struct heddle_error error = {0};
+    struct heddle_driver *driver = driver_for(lines, 4);
+    struct heddle_session *session = session_of(driver, &(struct heddle_session_options){.database = "d"});
+    assert_int_equal(heddle_session_execute(session, true, run_once, &calls, NULL, &error), HEDDLE_OK);
+    assert_int_equal(calls, 2);
     heddle_session_close(session);
     finish(driver);
 }
@@ -517,65 +561,6 @@ static void nobody_waits_longer_for_a_connection_than_allowed(void **state)
     finish(driver);
 }
 
-static const char *const whole_life[] = {LOGIN,
-                                         "C: BEGIN",
-                                         "S: SUCCESS {}",
-                                         "C: RUN RETURN 1",
-                                         "C: PULL",
-                                         "S: SUCCESS {\"fields\": [\"n\"], \"qid\": 0}",
-                                         "S: RECORD [{\"a\": [1, \"two\"]}]",
-                                         "S: SUCCESS {\"statuses\": [{\"gql_status\": \"00000\", "
-                                         "\"status_description\": \"note\"}], \"type\": \"r\"}",
-                                         "C: COMMIT",
-                                         "S: SUCCESS {\"bookmark\": \"b\"}",
-                                         NULL};
-
-static int live(struct heddle_driver *driver, struct heddle_error *error)
-{
-    struct heddle_session *session = NULL;
-    struct heddle_transaction *transaction = NULL;
-    struct heddle_cursor *cursor = NULL;
-    const struct heddle_record *records = NULL;
-    size_t count = 0;
-    HEDDLE_TRY(
-        heddle_session_open(driver, &(struct heddle_session_options){.database = "d"}, &session, error));
-    int status = heddle_session_begin(session, NULL, &transaction, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_transaction_run(transaction, &query, &cursor, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = heddle_cursor_list(cursor, &records, &count, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = heddle_cursor_consume(cursor, NULL, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = heddle_transaction_commit(transaction, error);
-    }
-    heddle_cursor_destroy(cursor);
-    heddle_session_close(session);
-    return status;
-}
-
-static void every_allocation_may_fail(void **state)
-{
-    (void)state;
-    int64_t failing = 0;
-    int status = HEDDLE_OUT_OF_MEMORY;
-    for (; status != HEDDLE_OK; failing++) {
-        struct heddle_error error = {0};
-        bolt_script_init(&script, 5, 7, whole_life);
-        heddle_memory_fail_at(failing);
-        struct heddle_driver *driver = driver_with(&(struct heddle_driver_options){0}, &error);
-        status = driver != NULL ? live(driver, &error) : HEDDLE_OUT_OF_MEMORY;
-        heddle_memory_fail_at(-1);
-        heddle_driver_close(driver);
-        bolt_script_free(&script);
-        assert_true(failing < 1000);
-    }
-    assert_true(failing > 20);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +569,8 @@ int main(void)
         cmocka_unit_test(what_is_not_read_is_discarded_and_bookmarks_chain),
         cmocka_unit_test(a_failure_is_told_in_full_and_costs_one_reset),
         cmocka_unit_test(managed_work_is_done_again_after_a_deadlock_and_telemetry_is_told_once),
+        cmocka_unit_test(managed_work_is_not_done_again_where_that_cannot_help),
+        cmocka_unit_test(a_read_is_done_again_whatever_became_of_it),
         cmocka_unit_test(a_commit_without_an_answer_is_an_unknown_outcome_and_not_repeated),
         cmocka_unit_test(a_lost_auto_commit_write_is_an_unknown_outcome_too),
         cmocka_unit_test(a_statement_that_was_refused_without_effect_is_sent_once_more),
@@ -594,7 +581,6 @@ int main(void)
         cmocka_unit_test(mistakes_are_refused_before_anything_is_sent),
         cmocka_unit_test(threads_share_a_driver_and_wait_for_its_one_connection),
         cmocka_unit_test(nobody_waits_longer_for_a_connection_than_allowed),
-        cmocka_unit_test(every_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

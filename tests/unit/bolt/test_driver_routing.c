@@ -87,18 +87,6 @@ static void the_routing_table_decides_who_is_asked(void **state)
     finish(driver);
 }
 
-/* Its server routes by itself. */
-#define LOGIN_ROUTING                                                                                        \
-    "C: HELLO", "C: LOGON",                                                                                  \
-        "S: SUCCESS {\"server\": \"Neo4j/5.26.30\", \"hints\": {\"ssr.enabled\": true}}", "S: SUCCESS {}"
-
-/* The routes of a database that two servers have. */
-#define ROUTES(database, servers)                                                                            \
-    "S: SUCCESS {\"rt\": {\"ttl\": 300, \"db\": \"" database "\", \"servers\": ["                            \
-    "{\"role\": \"ROUTE\", \"addresses\": [\"router:7687\"]}, "                                              \
-    "{\"role\": \"READ\", \"addresses\": [" servers "]}, {\"role\": \"WRITE\", \"addresses\": [" servers     \
-    "]}]}}"
-
 static void run_and_read(struct heddle_driver *driver, const struct heddle_session_options *options)
 {
     struct heddle_cursor *cursor = NULL;

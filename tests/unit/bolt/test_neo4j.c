@@ -15,7 +15,8 @@
 #include "support/bolt_script.h"
 
 #define LOGIN "C: HELLO", "C: LOGON", "S: SUCCESS {\"server\": \"Neo4j/5.26.30\"}", "S: SUCCESS {}"
-#define WORK "C: BEGIN", "C: RUN", "C: PULL", "C: COMMIT"
+#define WORK "C: BEGIN", "C: RUN", "C: PULL"
+#define DONE "C: COMMIT", "S: SUCCESS {}"
 
 static struct bolt_script script;
 
@@ -47,12 +48,12 @@ static void reading_brings_rows_columns_and_json(void **state)
                                         "C: BEGIN people",
                                         "C: RUN who",
                                         "C: PULL",
-                                        "C: COMMIT",
                                         "S: SUCCESS {}",
                                         "S: SUCCESS {\"fields\": [\"name\", \"age\", \"height\", \"alive\"]}",
                                         "S: RECORD [\"Ada\", 36, 1.5, true]",
                                         "S: RECORD [null, 7, 2, false]",
                                         "S: SUCCESS {\"type\": \"r\"}",
+                                        "C: COMMIT",
                                         "S: SUCCESS {}",
                                         NULL};
     struct heddle_neo4j_result *result = NULL;
@@ -96,12 +97,12 @@ static void writing_brings_counters(void **state)
                                         "S: SUCCESS {}",
                                         "S: SUCCESS {\"fields\": []}",
                                         "S: SUCCESS {\"stats\": {\"nodes-created\": 3}}",
-                                        "S: SUCCESS {}",
+                                        DONE,
                                         WORK,
                                         "S: SUCCESS {}",
                                         "S: SUCCESS {\"fields\": []}",
                                         "S: SUCCESS {}",
-                                        "S: SUCCESS {}",
+                                        DONE,
                                         "C: RUN",
                                         "C: PULL",
                                         "S: SUCCESS {\"fields\": []}",
