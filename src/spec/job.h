@@ -44,6 +44,24 @@ struct heddle_job_setting {
     const char *value; /* scalars as text; lists and maps as JSON */
 };
 
+/* How a target is scheduled: `schedule` on the target, and what it leaves out from `config.schedule`. Words are in lower
+ * case and known ones. */
+struct heddle_job_schedule {
+    const char *road;      /* auto, create, guarded, tiles, one_statement, serial; NULL = not given */
+    const char *scenario;  /* auto, predefined, bipartite, monopartite; NULL = not given */
+    const char *component; /* column, with predefined; else NULL */
+    size_t groups;         /* parts a key space, 0 = not given */
+};
+
+/* A node that each row of a query touches: which label, and the column that holds its key. */
+struct heddle_job_touch {
+    const char *label;
+    const char *source_field;
+};
+
+/* A row of a query touches at most so many nodes; while parts change each may hold two of HEDDLE_CLAIM_PARTS_MAX. */
+enum { HEDDLE_JOB_TOUCHES_MAX = 16 };
+
 struct heddle_job_source {
     const char *name;
     const char *type; /* parquet, csv, jsonl, generate; others are read and left to `run` to refuse */
@@ -112,6 +130,7 @@ struct heddle_job_target {
     size_t schema_count;
     const struct heddle_job_setting *extensions; /* keys of ours on the target: batch_rows, on_bad_value, … */
     size_t extension_count;
+    struct heddle_job_schedule schedule;
 };
 
 struct heddle_job_node {
@@ -156,6 +175,8 @@ struct heddle_job_relationship {
 struct heddle_job_query {
     struct heddle_job_target base;
     const char *query;
+    const struct heddle_job_touch *touches; /* none: nobody knows what it touches */
+    size_t touch_count;
 };
 
 enum heddle_action_stage {

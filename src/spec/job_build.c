@@ -363,8 +363,8 @@ static void build_relationships(struct heddle_job_reader *reader, const struct h
 
 static void build_queries(struct heddle_job_reader *reader, const struct heddle_document_node *list)
 {
-    static const char *const known[] = {"name",         "source", "active", "depends_on",
-                                        "dependencies", "query",  NULL};
+    static const char *const known[] = {"name",         "source", "active",  "depends_on",
+                                        "dependencies", "query",  "touches", NULL};
     struct heddle_job_query *made = heddle_job_alloc(reader, count_of(list), sizeof *made);
     for (size_t i = 0; made != NULL && i < count_of(list); i++) {
         build_base(reader, list->items[i], heddle_job_path(reader, HEDDLE_JOB_NAME_QUERY, i), known,
@@ -385,6 +385,7 @@ void heddle_job_build(struct heddle_job_reader *reader)
     build_relationships(reader, heddle_document_get(targets, "relationships"));
     build_queries(reader, heddle_document_get(targets, "queries"));
     build_actions(reader);
+    heddle_job_build_schedules(reader);
     reader->job->config =
         settings_of(reader, heddle_document_get(reader->root, "config"), none, &reader->job->config_count);
 }

@@ -90,6 +90,9 @@ void heddle_job_check_config(struct heddle_job_reader *reader)
     }
     for (size_t i = 0; config != NULL && i < config->count; i++) {
         const char *name = heddle_document_key(config, i)->text;
+        if (strcmp(name, "schedule") == 0) {
+            continue; /* a map with keys of its own: job_schedule.c */
+        }
         check_setting(reader, name, heddle_job_text(reader, "$.config.%s", name),
                       heddle_document_value(config, i));
     }

@@ -29,7 +29,9 @@ static bool is_source_limit(const char *name)
 static bool is_target_setting(const char *name)
 {
     const struct heddle_option *option = heddle_option_find(name);
-    return option != NULL && option->on_target;
+    /* How rows are written beside each other changes nothing about what is loaded. */
+    const bool schedules = strcmp(name, "schedule") == 0 || strcmp(name, "touches") == 0;
+    return schedules || (option != NULL && option->on_target);
 }
 
 static bool is_config(const char *name)

@@ -16,12 +16,16 @@
 /* A vector has at most this many numbers (Neo4j's VECTOR, import-spec's schema). */
 enum { DIMENSION_MAX = 4096 };
 
+/* Parts that a scheduler can hold apart in one key space. */
+enum { GROUPS_MAX = 1024 };
+
 enum kind {
     ANYTHING,
     TEXT,     /* with at least one character that is no blank */
     ANY_TEXT, /* with at least one character */
     BOOLEAN,
     DIMENSION,
+    GROUPS,
     WORD, /* one of `words`, in lower or UPPER case */
     VERSION,
     MAP,
@@ -174,11 +178,21 @@ static const struct shape reference =
     {                                                                                                        \
         .name = "dependencies", .kind = ANY_TEXTS                                                            \
     }
+static const char *const roads[] = {"auto", "create", "guarded", "tiles", "one_statement", "serial", NULL};
+static const char *const scenarios[] = {"auto", "predefined", "bipartite", "monopartite", NULL};
+static const struct shape schedule =
+    SHAPE("a schedule", CLOSED, {.name = "road", .kind = WORD, .words = roads},
+          {.name = "scenario", .kind = WORD, .words = scenarios}, {.name = "component", .kind = TEXT},
+          {.name = "groups", .kind = GROUPS});
+static const struct shape touch = SHAPE("what a query touches", CLOSED, LABEL_FIELD,
+                                        {.name = "source_field", .kind = TEXT, .flags = REQUIRED});
+static const struct shape config =
+    SHAPE("config", FREE, {.name = "schedule", .kind = MAP, .shape = &schedule});
 /* Settings and extensions of ours that heddle_job_check_config() reads; named here so that slips are noticed.
  */
 #define OWN_FIELDS                                                                                           \
     {.name = "batch_rows"}, {.name = "batch_bytes"}, {.name = "writers"}, {.name = "reject_limit"},          \
-        {.name = "on_bad_value"}, {.name = "schedule"},                                                      \
+        {.name = "on_bad_value"}, {.name = "schedule", .kind = MAP, .shape = &schedule},                     \
     {                                                                                                        \
         .name = "source_transformations"                                                                     \
     }
@@ -201,7 +215,8 @@ static const struct shape relationship_target =
           {.name = "schema", .kind = MAP, .shape = &relationship_schema});
 static const struct shape query_target =
     SHAPE("a query target", GUARDED, TARGET_FIELDS, OWN_FIELDS,
-          {.name = "query", .kind = ANY_TEXT, .flags = REQUIRED}, {.name = "touches"});
+          {.name = "query", .kind = ANY_TEXT, .flags = REQUIRED},
+          {.name = "touches", .kind = MAPS, .flags = FILLED, .shape = &touch});
 static const struct shape source =
     SHAPE("a source", FREE, NAME_FIELD, {.name = "type", .kind = TEXT, .flags = REQUIRED});
 static const struct shape action = SHAPE(
@@ -213,7 +228,7 @@ static const struct shape targets = SHAPE(
     {.name = "queries", .kind = MAPS, .flags = FILLED | UNCOUNTED, .shape = &query_target});
 static const struct shape job =
     SHAPE("a job", GUARDED, {.name = "version", .kind = VERSION, .flags = REQUIRED},
-          {.name = "config", .kind = MAP},
+          {.name = "config", .kind = MAP, .shape = &config},
           {.name = "sources", .kind = MAPS, .flags = REQUIRED | FILLED | UNCOUNTED, .shape = &source},
           {.name = "targets", .kind = MAP, .flags = REQUIRED, .shape = &targets},
           {.name = "actions", .kind = MAPS, .flags = UNCOUNTED, .shape = &action});
@@ -331,17 +346,16 @@ static void check_word(struct walk *walk, const struct heddle_document_node *nod
     heddle_buffer_free(&list);
 }
 
-static void check_dimension(struct walk *walk, const struct heddle_document_node *node)
+static void check_number(struct walk *walk, const struct heddle_document_node *node, int most)
 {
     if (!check_kind(walk, node, HEDDLE_DOCUMENT_INTEGER)) {
         return;
     }
     errno = 0;
     const long long number = strtoll(node->text, NULL, 10);
-    if (number < 1 || number > DIMENSION_MAX || errno != 0) {
+    if (number < 1 || number > most || errno != 0) {
         heddle_job_report(walk->reader, node->text[0] == '-' || number == 0 ? "SCHM-1015" : "SCHM-1011",
-                          path_of(walk), "expected a number from 1 to %d, found %.40s", DIMENSION_MAX,
-                          node->text);
+                          path_of(walk), "expected a number from 1 to %d, found %.40s", most, node->text);
     }
 }
 
@@ -403,7 +417,8 @@ static void check_field(struct walk *walk, const struct heddle_document_node *no
     case TEXT: check_text(walk, node, false); break;
     case ANY_TEXT: check_text(walk, node, true); break;
     case BOOLEAN: check_kind(walk, node, HEDDLE_DOCUMENT_BOOLEAN); break;
-    case DIMENSION: check_dimension(walk, node); break;
+    case DIMENSION: check_number(walk, node, DIMENSION_MAX); break;
+    case GROUPS: check_number(walk, node, GROUPS_MAX); break;
     case WORD: check_word(walk, node, field->words); break;
     case VERSION: check_version(walk, node); break;
     case MAP: check_map(walk, node, field->shape); break;
