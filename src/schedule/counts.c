@@ -2,6 +2,7 @@
 #include "schedule/counts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -37,6 +38,14 @@ void heddle_counts_destroy(struct heddle_counts *counts)
     }
     heddle_hubs_destroy(counts->hubs);
     free(counts);
+}
+
+void heddle_counts_clear(struct heddle_counts *counts)
+{
+    memset(counts->buckets, 0, sizeof counts->buckets);
+    counts->total = 0;
+    counts->held_back = 0;
+    heddle_hubs_clear(counts->hubs);
 }
 
 void heddle_counts_add(struct heddle_counts *counts, const uint64_t *hashes, size_t count)

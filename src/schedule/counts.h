@@ -43,6 +43,9 @@ uint64_t heddle_counts_error(const struct heddle_counts *counts);
  * No bound exceeds the count of the key's bucket. Answers their number. */
 size_t heddle_counts_hubs(const struct heddle_counts *counts, uint64_t rows, struct heddle_hub_rows *found);
 
+/* As new: for the next window. */
+void heddle_counts_clear(struct heddle_counts *counts);
+
 /* NULL is a no-op. */
 void heddle_counts_destroy(struct heddle_counts *counts);
 

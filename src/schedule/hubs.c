@@ -33,6 +33,11 @@ int heddle_hubs_create(struct heddle_hubs **hubs_out, struct heddle_error *error
     return HEDDLE_OK;
 }
 
+void heddle_hubs_clear(struct heddle_hubs *hubs)
+{
+    *hubs = (struct heddle_hubs){0};
+}
+
 void heddle_hubs_destroy(struct heddle_hubs *hubs)
 {
     free(hubs);

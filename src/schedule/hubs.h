@@ -47,6 +47,9 @@ uint64_t heddle_hubs_error(const struct heddle_hubs *hubs);
  * (the hash breaks ties). Answers their number. */
 size_t heddle_hubs_find(const struct heddle_hubs *hubs, uint64_t rows, struct heddle_hub_rows *found);
 
+/* Forgets all. */
+void heddle_hubs_clear(struct heddle_hubs *hubs);
+
 /* NULL is a no-op. */
 void heddle_hubs_destroy(struct heddle_hubs *hubs);
 

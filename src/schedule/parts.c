@@ -232,6 +232,37 @@ double heddle_parts_imbalance(const struct heddle_parts *parts)
     return parts->total == 0 ? 1.0 : (double)most * (double)parts->count / (double)parts->total;
 }
 
+int heddle_parts_imbalance_under(const struct heddle_parts *parts, const struct heddle_counts *counts,
+                                 double *imbalance_out, struct heddle_error *error)
+{
+    enum { FOUND_MAX = 2 * HEDDLE_HUBS_COUNTERS };
+    uint64_t *loads = heddle_calloc(parts->count, sizeof *loads);
+    struct heddle_hub_rows *found = heddle_calloc(FOUND_MAX, sizeof *found);
+    if (loads == NULL || found == NULL) {
+        free(loads);
+        free(found);
+        return heddle_error_out_of_memory(error);
+    }
+    const uint64_t total = heddle_counts_total(counts);
+    for (uint32_t i = 0; i < HEDDLE_KEY_BUCKETS; i++) {
+        loads[parts->table[i] & ~BUCKET_HAS_HUB] += heddle_counts_bucket(counts, i);
+    }
+    /* What is known of a hub's rows lies where the table puts the hub, not where it puts the hub's bucket. */
+    const size_t hubs = heddle_counts_hubs(counts, total / parts->count / HUB_SHARE + 1, found);
+    for (size_t i = 0; i < hubs; i++) {
+        loads[parts->table[heddle_key_bucket(found[i].hash)] & ~BUCKET_HAS_HUB] -= found[i].rows_min;
+        loads[heddle_parts_of(parts, found[i].hash)] += found[i].rows_min;
+    }
+    uint64_t most = 0;
+    for (size_t i = 0; i < parts->count; i++) {
+        most = loads[i] > most ? loads[i] : most;
+    }
+    *imbalance_out = total == 0 ? 1.0 : (double)most * (double)parts->count / (double)total;
+    free(loads);
+    free(found);
+    return HEDDLE_OK;
+}
+
 const struct heddle_hub *heddle_parts_hubs(const struct heddle_parts *parts, size_t *count_out)
 {
     *count_out = parts->hub_count;

@@ -43,6 +43,12 @@ size_t heddle_parts_count(const struct heddle_parts *parts);
 uint64_t heddle_parts_load(const struct heddle_parts *parts, uint32_t part);
 double heddle_parts_imbalance(const struct heddle_parts *parts);
 
+/* The fullest part's rows / the mean, were the rows of `counts` (not those that the table was made of) dealt out by this
+ * table: whether a table that is in use still fits. 1 where nothing was counted. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_parts_imbalance_under(const struct heddle_parts *parts,
+                                                   const struct heddle_counts *counts, double *imbalance_out,
+                                                   struct heddle_error *error);
+
 /* The keys that were dealt out on their own, the largest first: those that may hold a sixteenth of a mean part. */
 const struct heddle_hub *heddle_parts_hubs(const struct heddle_parts *parts, size_t *count_out);
 

@@ -133,8 +133,7 @@ static void gather(struct heddle_scheduler *scheduler, struct heddle_tile *seed,
 {
     const struct heddle_stream *stream = &scheduler->streams[seed->stream];
     *gathering = (struct gathering){.stream = stream, .seed = seed};
-    gathering->share = scheduler->options.parts / scheduler->options.writers;
-    gathering->share = gathering->share < 2 ? 2 : gathering->share;
+    gathering->share = scheduler->share;
     if (stream->rows <= stream->rows_max && stream->bytes <= stream->bytes_max) {
         gathering->share = scheduler->options.parts; /* the rest of the stream is one transaction */
     }
@@ -245,6 +244,9 @@ static void commit_work(struct heddle_scheduler *scheduler, struct heddle_held_w
     work->public.rows = work->rows;
     work->public.parts = work->parts;
     work->public.id = scheduler->picks++;
+    if (scheduler->options.watch.picked != NULL) {
+        scheduler->options.watch.picked(scheduler->options.watch.context, &work->public);
+    }
 }
 
 /* Turns what was gathered into work. Only parts of rows really taken become busy. */
@@ -452,6 +454,9 @@ static void work_end(struct heddle_scheduler *scheduler, struct heddle_held_work
     }
     scheduler->in_flight--;
     scheduler->in_flight_before -= work->epoch != scheduler->epoch ? 1 : 0;
+    if (scheduler->options.watch.ended != NULL) {
+        scheduler->options.watch.ended(scheduler->options.watch.context, &work->public);
+    }
     work_destroy(work);
 }
 

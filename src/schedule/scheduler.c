@@ -17,6 +17,9 @@ enum { PAIRS_PARTS_MAX = 1024 };
 /* A load of memory takes as long as adding some ten rows. */
 enum { FORESEEN_ROWS = 32 };
 
+/* A relationship has two ends. */
+enum { SHARE_LEAST = 2 };
+
 /* Empty tiles are freed when there are more than this and more than waiting ones; they are looked for when the table
  * grows. Part sets of three and more can be so many. */
 enum { EMPTY_TILES_MAX = 4096 };
@@ -39,6 +42,7 @@ int heddle_scheduler_create(const struct heddle_schedule_options *options,
     scheduler->options = *options;
     scheduler->store.spill = options->spill;
     scheduler->part_total = total;
+    heddle_scheduler_share(scheduler, options->parts, options->writers);
     scheduler->busy = heddle_calloc(total, sizeof *scheduler->busy);
     scheduler->chosen = heddle_calloc(total, sizeof *scheduler->chosen);
     scheduler->tried = heddle_calloc(total, sizeof *scheduler->tried);
@@ -430,6 +434,12 @@ int heddle_scheduler_add_claim(struct heddle_scheduler *scheduler, size_t stream
                                 stream, claim->count, scheduler->part_total);
     }
     return heddle_stream_push(scheduler, stream, claim->parts, claim->count, row, error);
+}
+
+void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, size_t writers)
+{
+    const size_t share = writers == 0 ? parts : parts / writers;
+    scheduler->share = share < SHARE_LEAST ? SHARE_LEAST : share;
 }
 
 size_t heddle_scheduler_pending_rows(const struct heddle_scheduler *scheduler)

@@ -53,6 +53,16 @@ struct heddle_schedule_spill {
     void (*release)(void *context, uint64_t handle, size_t length);
 };
 
+struct heddle_schedule_work;
+
+/* Is told of every piece of work when it was picked and when it has ended (its parts are free, it is about to be freed).
+ * Both may be NULL. `ended` may call the scheduler. */
+struct heddle_schedule_watch {
+    void *context;
+    void (*picked)(void *context, const struct heddle_schedule_work *work);
+    void (*ended)(void *context, const struct heddle_schedule_work *work); /* rows[].batch may be gone */
+};
+
 struct heddle_schedule_options {
     size_t spaces;  /* number of key spaces (label + key properties); streams name spaces by index */
     size_t parts;   /* parts a space, 1..HEDDLE_SCHEDULE_PARTS_MAX; heddle_parts_wanted() says how many */
@@ -61,6 +71,7 @@ struct heddle_schedule_options {
      * which bounds the waiting in a stream without end and hardly disturbs the order otherwise. */
     uint64_t patience;
     struct heddle_schedule_spill spill;
+    struct heddle_schedule_watch watch;
 };
 
 struct heddle_schedule_work {
@@ -137,6 +148,10 @@ typedef int (*heddle_schedule_route)(void *context, size_t stream, const struct 
 HEDDLE_MUST_CHECK int heddle_scheduler_reroute(struct heddle_scheduler *scheduler,
                                                heddle_schedule_route route, void *context,
                                                struct heddle_error *error);
+
+/* How a pick shares with others: of `parts` parts of a space that rows claim at present (at most those of the options, which
+ * hold until this is called), one of `writers` writers holds at most its share, and 2. */
+void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, size_t writers);
 
 /* Pieces of work in flight that were picked before the last reroute. */
 size_t heddle_scheduler_before(const struct heddle_scheduler *scheduler);

@@ -243,6 +243,11 @@ void heddle_verify_member(struct heddle_verify *verify, uint64_t component, uint
     }
 }
 
+bool heddle_verify_is_proven(const struct heddle_verify *verify)
+{
+    return verify->violations == 0 && verify->level == 0 && !verify->joins_full;
+}
+
 void heddle_verify_report(const struct heddle_verify *verify, struct heddle_verify_report *report_out)
 {
     const bool components = verify->claimed == HEDDLE_SCENARIO_COMPONENTS;

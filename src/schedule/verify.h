@@ -51,6 +51,9 @@ void heddle_verify_ends(struct heddle_verify *verify, uint64_t from, uint64_t to
 /* A node of a row in a component. Call it for each end. */
 void heddle_verify_member(struct heddle_verify *verify, uint64_t component, uint64_t node);
 
+/* True while the claim is proven over everything that was shown: no violation, no key left out. Quick. */
+bool heddle_verify_is_proven(const struct heddle_verify *verify);
+
 /* The component whose part a component has: itself, or where it shares nodes with others one of all those. Only for
  * reports that settle on COMPONENTS. */
 uint64_t heddle_verify_component(const struct heddle_verify *verify, uint64_t component);
