@@ -68,6 +68,20 @@ struct heddle_target_schema {
     const char *similarity;    /* "cosine" or "euclidean" */
 };
 
+/* What the job says of the nodes that a target's rows touch. It is checked, never trusted (schedule/verify.h). */
+enum heddle_target_scenario {
+    HEDDLE_TARGET_SCENARIO_AUTO,       /* two spaces where no label is on both ends, else one */
+    HEDDLE_TARGET_SCENARIO_PREDEFINED, /* no node is in two components */
+    HEDDLE_TARGET_SCENARIO_BIPARTITE,  /* no node is a start and an end */
+    HEDDLE_TARGET_SCENARIO_MONOPARTITE,
+};
+
+struct heddle_target_claim {
+    enum heddle_target_scenario scenario;
+    const struct heddle_target_property *component; /* PREDEFINED: the column; else NULL */
+    size_t groups;                                  /* parts a key space, 0 = automatic */
+};
+
 struct heddle_target {
     enum heddle_target_kind kind;
     const char *name;
@@ -82,6 +96,7 @@ struct heddle_target {
     size_t batch_bytes;     /* bytes a transaction, 0 = automatic */
     enum heddle_road road;  /* asked for */
     uint64_t rows_expected; /* 0 = unknown */
+    struct heddle_target_claim claim;
     const struct heddle_target_schema *schema;
     size_t schema_count;
 

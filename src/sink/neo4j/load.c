@@ -10,47 +10,6 @@
 #include "sink/neo4j/ids_read.h"
 #include "sink/neo4j/writer.h"
 
-int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
-{
-    const size_t targets = load->options->target_count;
-    const struct heddle_schedule_options schedule = {
-        .spaces = load->space_count > 0 ? load->space_count : 1,
-        .parts = load->parts,
-        .writers = heddle_writers_in_flight_max(load),
-    };
-    pthread_mutex_init(&load->lock, NULL);
-    pthread_cond_init(&load->work_changed, NULL);
-    pthread_cond_init(&load->room_changed, NULL);
-    load->locks_made = true;
-    load->counts = heddle_calloc(targets + 1, sizeof *load->counts);
-    load->ends_created = heddle_calloc(targets + 1, sizeof *load->ends_created);
-    load->recalled = heddle_calloc(targets + 1, sizeof *load->recalled);
-    load->samples = heddle_calloc(targets + 1, sizeof *load->samples);
-    load->threads = heddle_calloc(load->writer_max, sizeof *load->threads);
-    if (load->counts == NULL || load->ends_created == NULL || load->recalled == NULL ||
-        load->samples == NULL || load->threads == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = 0; i < targets; i++) {
-        HEDDLE_TRY(heddle_samples_create(load->options->seed + i, &load->samples[i], error));
-    }
-    HEDDLE_TRY(heddle_fold_create(load->options->seed, 0, &load->fold, error));
-    if (!load->options->ends_by_key) {
-        HEDDLE_TRY(heddle_ids_create(0, &load->ids, error));
-    }
-    return heddle_scheduler_create(&schedule, &load->scheduler, error);
-}
-
-int heddle_load_add_streams(struct heddle_load *load, struct heddle_error *error)
-{
-    for (size_t i = 0; i < load->options->target_count; i++) {
-        struct heddle_plan *plan = &load->plans[i];
-        HEDDLE_TRY(heddle_scheduler_add_stream(load->scheduler, plan->batch_rows, plan->batch_bytes,
-                                               &plan->stream, error));
-    }
-    return HEDDLE_OK;
-}
-
 void heddle_load_end(struct heddle_load *load)
 {
     while (load->first != NULL) {
@@ -68,6 +27,9 @@ void heddle_load_end(struct heddle_load *load)
     free(load->counts);
     free(load->threads);
     heddle_scheduler_destroy(load->scheduler);
+    heddle_window_destroy(load->window);
+    heddle_flight_destroy(load->flight);
+    heddle_buffer_free(&load->flight_keys);
     heddle_fold_destroy(load->fold);
     heddle_ids_destroy(load->ids);
     heddle_buffer_free(&load->key);
@@ -78,15 +40,21 @@ void heddle_load_end(struct heddle_load *load)
     }
 }
 
-void heddle_load_fail(struct heddle_load *load, const struct heddle_error *error)
+/* The first failure is the one that counts; with the lock held. */
+static void note_failure(struct heddle_load *load, const struct heddle_error *error)
 {
-    pthread_mutex_lock(&load->lock);
     if (!load->failed) {
         load->failed = true;
         load->failure = *error;
     }
     pthread_cond_broadcast(&load->work_changed);
     pthread_cond_broadcast(&load->room_changed);
+}
+
+void heddle_load_fail(struct heddle_load *load, const struct heddle_error *error)
+{
+    pthread_mutex_lock(&load->lock);
+    note_failure(load, error);
     pthread_mutex_unlock(&load->lock);
 }
 
@@ -96,6 +64,159 @@ bool heddle_load_is_ending(struct heddle_load *load)
     const bool ending = load->failed || load->stopping || load->closing;
     pthread_mutex_unlock(&load->lock);
     return ending;
+}
+
+/* Puts the rows of a lot into the scheduler, or leaves them with the window; with the lock held. */
+static int lot_schedule(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
+{
+    const size_t count = lot->ready->row_count;
+    lot->held = lot->claims && heddle_window_holds(load->window);
+    load->holds = load->holds || lot->held;
+    if (lot->held || count == 0) {
+        return HEDDLE_OK;
+    }
+    if (lot->claims) {
+        return heddle_window_schedule(load->window, load->scheduler, lot, lot->rows, count, error);
+    }
+    size_t added = 0;
+    return heddle_scheduler_add_rows(load->scheduler, lot->plan->stream, 0, NULL, 0, NULL, lot->rows, count,
+                                     &added, error);
+}
+
+/* Schedules what the window held, if it does so no longer; with the lock held. */
+static int let_go(struct heddle_load *load, struct heddle_error *error)
+{
+    if (!load->holds || heddle_window_holds(load->window)) {
+        return HEDDLE_OK;
+    }
+    load->holds = false;
+    for (struct heddle_parcel *parcel = load->first; parcel != NULL; parcel = parcel->next) {
+        for (size_t i = 0; i < parcel->lot_count; i++) {
+            if (parcel->lots[i].held) {
+                HEDDLE_TRY(lot_schedule(load, &parcel->lots[i], error));
+            }
+        }
+    }
+    pthread_cond_broadcast(&load->work_changed);
+    return HEDDLE_OK;
+}
+
+/* An edge of the window; with the lock held, by the caller's thread. */
+static int turn(struct heddle_load *load, bool last, struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_window_edge(load->window, load->scheduler, last, error));
+    return let_go(load, error);
+}
+
+/* Work has ended: a change of parts may be complete, and what waited for that may go. With the lock held. */
+static void work_ended(void *context, const struct heddle_schedule_work *work)
+{
+    struct heddle_load *load = context;
+    struct heddle_error error = {0};
+    heddle_flight_leave(load->flight, work->id);
+    int status = heddle_window_advance(load->window, load->scheduler, &error);
+    if (status == HEDDLE_OK) {
+        status = let_go(load, &error);
+    }
+    if (status != HEDDLE_OK) {
+        note_failure(load, &error);
+    }
+}
+
+#ifndef NDEBUG
+/* Debug builds: no two transactions in flight may touch one node. */
+static void work_picked(void *context, const struct heddle_schedule_work *work)
+{
+    struct heddle_load *load = context;
+    struct heddle_flight_clash clash;
+    heddle_buffer_reset(&load->flight_keys);
+    size_t count = 0;
+    for (size_t i = 0; i < work->count; i++) {
+        const struct heddle_lot *lot = work->rows[i].batch;
+        uint64_t keys[HEDDLE_TOUCHES_MAX];
+        const size_t some = !lot->claims ? 0 : heddle_window_keys(load->window, lot, work->rows[i].row, keys);
+        heddle_buffer_append(&load->flight_keys, keys, some * sizeof keys[0]);
+        count += some;
+    }
+    if (load->flight_keys.failed) {
+        return; /* no memory to check with */
+    }
+    if (!heddle_flight_enter(load->flight, work->id, (uint64_t *)(void *)load->flight_keys.bytes, count,
+                             &clash)) {
+        abort();
+    }
+}
+#endif
+
+static struct heddle_schedule_watch load_watch(struct heddle_load *load)
+{
+    return (struct heddle_schedule_watch){
+        .context = load,
+#ifndef NDEBUG
+        .picked = work_picked,
+#endif
+        .ended = work_ended,
+    };
+}
+
+int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
+{
+    const size_t targets = load->options->target_count;
+    pthread_mutex_init(&load->lock, NULL);
+    pthread_cond_init(&load->work_changed, NULL);
+    pthread_cond_init(&load->room_changed, NULL);
+    load->locks_made = true;
+    load->counts = heddle_calloc(targets + 1, sizeof *load->counts);
+    load->ends_created = heddle_calloc(targets + 1, sizeof *load->ends_created);
+    load->recalled = heddle_calloc(targets + 1, sizeof *load->recalled);
+    load->samples = heddle_calloc(targets + 1, sizeof *load->samples);
+    load->threads = heddle_calloc(load->writer_max, sizeof *load->threads);
+    if (load->counts == NULL || load->ends_created == NULL || load->recalled == NULL ||
+        load->samples == NULL || load->threads == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < targets; i++) {
+        HEDDLE_TRY(heddle_samples_create(load->options->seed + i, &load->samples[i], error));
+    }
+    HEDDLE_TRY(heddle_fold_create(load->options->seed, 0, &load->fold, error));
+    load->parts = heddle_parts_wanted(heddle_writers_in_flight_max(load), true, UINT64_MAX, 1);
+    if (!load->options->ends_by_key) {
+        HEDDLE_TRY(heddle_ids_create(0, &load->ids, error));
+    }
+    return heddle_flight_create(&load->flight, error);
+}
+
+/* What schedules rows, now that it is known what they claim. */
+static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
+{
+    const struct heddle_window_options window = {
+        .plans = load->plans,
+        .plan_count = load->options->target_count,
+        .space_count = load->space_count,
+        .parts_max = load->parts,
+        .writers = heddle_writers_in_flight_max(load),
+        .rows_waiting_max = HEDDLE_LOAD_ROWS_MAX,
+        .keys = load->window_keys,
+    };
+    HEDDLE_TRY(heddle_window_create(&window, &load->window, error));
+    const struct heddle_schedule_options schedule = {
+        .spaces = heddle_window_spaces(load->window),
+        .parts = heddle_window_parts(load->window),
+        .writers = heddle_writers_in_flight_max(load),
+        .watch = load_watch(load),
+    };
+    return heddle_scheduler_create(&schedule, &load->scheduler, error);
+}
+
+int heddle_load_add_streams(struct heddle_load *load, struct heddle_error *error)
+{
+    HEDDLE_TRY(make_scheduler(load, error));
+    for (size_t i = 0; i < load->options->target_count; i++) {
+        struct heddle_plan *plan = &load->plans[i];
+        HEDDLE_TRY(heddle_scheduler_add_stream(load->scheduler, plan->batch_rows, plan->batch_bytes,
+                                               &plan->stream, error));
+    }
+    return HEDDLE_OK;
 }
 
 /* What a waiting caller is told; with the lock held. */
@@ -125,6 +246,10 @@ static int wait_for_room(struct heddle_load *load, struct heddle_error *error)
         if (!load->pressed) {
             load->pressed = true;
             pthread_cond_broadcast(&load->work_changed);
+            if (heddle_window_is_new(load->window)) {
+                status = turn(load, false, error); /* what it waits for is no longer coming */
+                continue;
+            }
         }
         pthread_cond_wait(&load->room_changed, &load->lock);
         status = load_state(load, error);
@@ -132,77 +257,6 @@ static int wait_for_room(struct heddle_load *load, struct heddle_error *error)
     load->pressed = false;
     pthread_mutex_unlock(&load->lock);
     return status;
-}
-
-/* The part of each row's key in one list of columns. */
-static uint32_t *find_parts(struct heddle_load *load, const struct heddle_target_rows *ready,
-                            const struct heddle_column *keys, size_t key_count, struct heddle_error *error)
-{
-    uint32_t *parts = heddle_arena_calloc(ready->owner->arena, ready->row_count + 1, sizeof *parts);
-    if (parts == NULL) {
-        heddle_error_out_of_memory(error);
-        return NULL;
-    }
-    for (size_t i = 0; i < ready->row_count; i++) {
-        heddle_buffer_reset(&load->key);
-        /* A list with NaN inside is the one key that is not usable here: it meets nothing, so any part will do. */
-        (void)heddle_key_append(&load->key, keys, key_count, ready->rows[i]);
-        if (heddle_buffer_check(&load->key, error) != HEDDLE_OK) {
-            return NULL;
-        }
-        const uint64_t hash = heddle_hash_bytes(load->key.bytes, load->key.length, load->options->seed);
-        parts[i] = heddle_key_part(hash, load->parts);
-    }
-    return parts;
-}
-
-/* The part of each row's identity. */
-static uint32_t *find_identity_parts(struct heddle_load *load, const struct heddle_target_rows *ready,
-                                     struct heddle_error *error)
-{
-    uint32_t *parts = heddle_arena_calloc(ready->owner->arena, ready->row_count + 1, sizeof *parts);
-    if (parts == NULL) {
-        heddle_error_out_of_memory(error);
-        return NULL;
-    }
-    for (size_t i = 0; i < ready->row_count; i++) {
-        heddle_buffer_reset(&load->key);
-        (void)heddle_rows_identity(ready, ready->rows[i], &load->key);
-        if (heddle_buffer_check(&load->key, error) != HEDDLE_OK) {
-            return NULL;
-        }
-        const uint64_t hash = heddle_hash_bytes(load->key.bytes, load->key.length, load->options->seed);
-        parts[i] = heddle_key_part(hash, load->parts);
-    }
-    return parts;
-}
-
-/* What each row of a lot claims (plan.h). */
-static int lot_claim(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
-{
-    const struct heddle_target *target = lot->plan->target;
-    const struct heddle_target_rows *ready = lot->ready;
-    switch (lot->plan->claim) {
-    case HEDDLE_CLAIM_NOTHING: return HEDDLE_OK;
-    case HEDDLE_CLAIM_KEY:
-        lot->part_a = find_parts(load, ready, ready->keys, target->key_count, error);
-        break;
-    case HEDDLE_CLAIM_ENDS:
-        lot->part_b = find_parts(load, ready, ready->end_keys, target->end.key_count, error);
-        if (lot->part_b == NULL) {
-            return HEDDLE_OUT_OF_MEMORY;
-        }
-        lot->part_a = find_parts(load, ready, ready->start_keys, target->start.key_count, error);
-        break;
-    case HEDDLE_CLAIM_IDENTITY: lot->part_a = find_identity_parts(load, ready, error); break;
-    case HEDDLE_CLAIM_ONE:
-        lot->part_a = heddle_arena_calloc(ready->owner->arena, ready->row_count + 1, sizeof *lot->part_a);
-        if (lot->part_a == NULL) {
-            return heddle_error_out_of_memory(error);
-        }
-        break;
-    }
-    return lot->part_a == NULL ? HEDDLE_OUT_OF_MEMORY : HEDDLE_OK;
 }
 
 static int lot_prepare(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_lot *lot,
@@ -215,24 +269,22 @@ static int lot_prepare(struct heddle_load *load, struct heddle_parcel *parcel, s
                                    &lot->ready, error));
     HEDDLE_TRY(heddle_encode_check(lot->ready, error));
     HEDDLE_TRY(heddle_fold_rows(load->fold, lot->ready, error));
-    return lot_claim(load, lot, error);
-}
-
-/* Puts the rows of a lot into the scheduler; with the lock held. */
-static int lot_schedule(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
-{
-    const struct heddle_target_rows *ready = lot->ready;
-    for (size_t i = 0; i < ready->row_count; i++) {
-        const struct heddle_schedule_row row = {
-            .batch = lot,
-            .row = ready->rows[i],
-            .bytes = heddle_encode_row_bytes(ready, ready->rows[i]),
-        };
-        HEDDLE_TRY(heddle_scheduler_add_row(
-            load->scheduler, lot->plan->stream, lot->plan->space_a,
-            lot->part_a == NULL ? HEDDLE_SCHEDULE_NO_PART : lot->part_a[i], lot->plan->space_b,
-            lot->part_b == NULL ? HEDDLE_SCHEDULE_NO_PART : lot->part_b[i], row, error));
+    lot->rows = heddle_arena_calloc(parcel->rows->arena, lot->ready->row_count + 1, sizeof *lot->rows);
+    if (lot->rows == NULL) {
+        return heddle_error_out_of_memory(error);
     }
+    for (size_t i = 0; i < lot->ready->row_count; i++) {
+        const uint32_t row = lot->ready->rows[i];
+        lot->rows[i] = (struct heddle_schedule_row){lot, row, heddle_encode_row_bytes(lot->ready, row)};
+    }
+    /* One writer meets nobody, and takes rows in the order they came. */
+    if (plan->claim == HEDDLE_CLAIM_NOTHING || load->writer_max == 1) {
+        return HEDDLE_OK;
+    }
+    lot->claims = true;
+    HEDDLE_TRY(
+        heddle_touches_find(lot->ready, plan->claim, load->options->seed, &load->key, &lot->touches, error));
+    heddle_window_count(load->window, lot);
     return HEDDLE_OK;
 }
 
@@ -303,6 +355,9 @@ static int parcel_admit(struct heddle_load *load, struct heddle_parcel *parcel, 
         }
     }
     HEDDLE_TRY(open_gates(load, error));
+    if (heddle_window_is_due(load->window)) {
+        HEDDLE_TRY(turn(load, false, error));
+    }
     if (parcel->open == 0) {
         parcel_unlink(load, parcel);
     }
@@ -336,6 +391,18 @@ static int parcel_create(struct heddle_load *load, struct heddle_batch *batch, c
     return HEDDLE_OK;
 }
 
+/* The first batch, and the first after a drain, begins a pass: its targets are what is written side by side. */
+static void begin_pass(struct heddle_load *load, const size_t *targets, size_t target_count)
+{
+    if (load->under_way) {
+        return;
+    }
+    pthread_mutex_lock(&load->lock);
+    load->under_way = true;
+    heddle_window_begin(load->window, targets, target_count);
+    pthread_mutex_unlock(&load->lock);
+}
+
 int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const size_t *targets,
                     size_t target_count, struct heddle_error *error)
 {
@@ -348,6 +415,7 @@ int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const 
     for (size_t i = 0; i < target_count; i++) {
         heddle_ids_consider(load, &load->plans[targets[i]], batch->rows);
     }
+    begin_pass(load, targets, target_count);
     struct heddle_parcel *parcel = NULL;
     HEDDLE_TRY(parcel_create(load, batch, targets, target_count, &parcel, error));
     struct heddle_error reason = {0};
@@ -370,11 +438,15 @@ int heddle_load_drain(struct heddle_load *load, struct heddle_error *error)
     load->draining = true;
     pthread_cond_broadcast(&load->work_changed);
     int status = load_state(load, error);
+    if (status == HEDDLE_OK && load->first != NULL && heddle_window_is_new(load->window)) {
+        status = turn(load, true, error);
+    }
     while (status == HEDDLE_OK && load->first != NULL) {
         pthread_cond_wait(&load->room_changed, &load->lock);
         status = load_state(load, error);
     }
     load->draining = false;
+    load->under_way = false;
     pthread_mutex_unlock(&load->lock);
     return status;
 }

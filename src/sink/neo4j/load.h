@@ -3,7 +3,8 @@
  * A *parcel* is one batch on its way: its converted columns (sink/rows.h) and a *lot* for each target it goes to. Rows of
  * node targets go to the scheduler at once. Rows of a relationship target that follows its nodes wait until the node rows
  * of their own parcel and of all earlier ones are written: a repeated node is folded into its first row, which may stand
- * in an earlier parcel. A parcel is freed when the fate of its last row is known.
+ * in an earlier parcel. Rows that claim parts also wait while the window holds them (window.h). A parcel is freed when the
+ * fate of its last row is known.
  *
  * Locks: `lock` guards everything below it; columns, plans, options and ability are read without it. It is never held
  * while a thread talks to the server, encodes, or calls the reject sink or a hook.
@@ -13,19 +14,20 @@
 
 #include <pthread.h>
 
+#include "schedule/flight.h"
 #include "schedule/scheduler.h"
 #include "sink/fold.h"
 #include "sink/neo4j/ids.h"
 #include "sink/neo4j/plan.h"
 #include "sink/neo4j/sample.h"
+#include "sink/neo4j/window.h"
 
 /* Bounds of what is on its way: converted and source columns together, and rows that are scheduled or wait. A few
  * transactions a writer fit in many times over; with them memory stays flat whatever the input. */
 #define HEDDLE_LOAD_BYTES_MAX ((size_t)48 * 1024 * 1024)
 #define HEDDLE_LOAD_ROWS_MAX ((size_t)400000)
 
-/* Parts for each transaction in flight: enough that a free one is nearly always there, few enough that tiles fill. */
-enum { HEDDLE_LOAD_PARTS_EACH = 4, HEDDLE_LOAD_WRITERS_MAX = 256 };
+enum { HEDDLE_LOAD_WRITERS_MAX = 256 };
 
 struct heddle_heartbeat;
 struct heddle_parcel;
@@ -36,9 +38,11 @@ struct heddle_lot {
     struct heddle_parcel *parcel;
     struct heddle_plan *plan;
     struct heddle_target_rows *ready;
-    uint32_t *part_a; /* by position in ready->rows; NULL where the plan's rows touch no part */
-    uint32_t *part_b; /* relationships only */
-    bool waits;       /* for its nodes */
+    struct heddle_touches touches;
+    bool claims;                      /* its rows claim parts (window.h) */
+    struct heddle_schedule_row *rows; /* ready->row_count, as the scheduler is given them */
+    bool waits;                       /* for its nodes */
+    bool held;                        /* by the window */
 };
 
 struct heddle_parcel {
@@ -59,8 +63,9 @@ struct heddle_load {
     struct heddle_ability ability;
     struct heddle_plan *plans;
     size_t space_count;
-    size_t parts;
+    size_t parts; /* the most that a key space may have */
     size_t writer_max;
+    size_t window_keys; /* keys a window; 0 = window.h */
     char description[256];
     uint32_t epoch; /* of the load, from prepare() on; 0 = transactions bear no marks */
     struct heddle_heartbeat *heartbeat;
@@ -80,6 +85,9 @@ struct heddle_load {
     pthread_cond_t room_changed; /* write() and flush() wait for it */
     bool locks_made;
     struct heddle_scheduler *scheduler;
+    struct heddle_window *window;
+    struct heddle_flight *flight; /* debug builds: aborts where two transactions in flight share a node */
+    struct heddle_buffer flight_keys;
     struct heddle_parcel *first;
     struct heddle_parcel *last;
     struct heddle_parcel *gate; /* the first parcel whose nodes are not all written; NULL = none */
@@ -89,6 +97,8 @@ struct heddle_load {
     bool pressed;  /* somebody waits in write() */
     bool stopping; /* heddle_sink_stop() was called */
     bool closing;
+    bool holds;     /* some lot is held by the window */
+    bool under_way; /* a pass has begun; of the caller's thread */
     bool failed;
     struct heddle_error failure; /* the first one */
     struct heddle_target_counts *counts;

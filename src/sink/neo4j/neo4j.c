@@ -77,8 +77,6 @@ static int load_open(struct heddle_load *load, struct heddle_error *error)
         return heddle_error_set(error, HEDDLE_INVALID, "%zu writers are asked for; 1 to %d are possible",
                                 load->writer_max, HEDDLE_LOAD_WRITERS_MAX);
     }
-    const size_t parts = heddle_writers_in_flight_max(load) * HEDDLE_LOAD_PARTS_EACH;
-    load->parts = parts < HEDDLE_SCHEDULE_PARTS_MAX ? parts : HEDDLE_SCHEDULE_PARTS_MAX;
     describe(load);
     return heddle_load_start(load, error);
 }

@@ -78,7 +78,6 @@ __attribute__((unused)) static void scripted_init(struct scripted *test, const c
     test->load.options = &test->options;
     test->load.bolt = bolt_script_options(&test->script);
     test->load.writer_max = 1;
-    test->load.parts = 1;
 }
 
 __attribute__((unused)) static void scripted_start(struct scripted *test)
