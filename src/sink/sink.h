@@ -105,8 +105,8 @@ struct heddle_target_counts {
 };
 
 /* Adds what a ledger remembers; `read` is counted when the rows come by. */
-static inline void heddle_counts_add(struct heddle_target_counts *counts,
-                                     const struct heddle_ledger_sums *sums)
+static inline void heddle_target_counts_add(struct heddle_target_counts *counts,
+                                            const struct heddle_ledger_sums *sums)
 {
     counts->created += sums->created;
     counts->matched += sums->matched;

@@ -234,7 +234,7 @@ int heddle_duckdb_begin(void *self, uint64_t micro_batch, struct heddle_error *e
     for (size_t i = 0; i < sink->options.target_count; i++) {
         struct heddle_ledger_sums sums = {0};
         ledger->remembered(ledger->context, i, &sums);
-        heddle_counts_add(&sink->states[i].counts, &sums);
+        heddle_target_counts_add(&sink->states[i].counts, &sums);
         sink->states[i].recalled += sums.created;
     }
     return HEDDLE_OK;

@@ -278,7 +278,7 @@ static int transaction_run(struct attempt *attempt, enum verdict *verdict_out, s
         *verdict_out = is_constraint(error) ? VERDICT_CONSTRAINT : VERDICT_ERROR;
     }
     if (*verdict_out == VERDICT_WRITTEN) {
-        heddle_counts_add(&sink->states[attempt->index].counts, &sums);
+        heddle_target_counts_add(&sink->states[attempt->index].counts, &sums);
     } else {
         (void)!heddle_duck_execute(sink->connection, "ROLLBACK", NULL);
     }

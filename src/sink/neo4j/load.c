@@ -121,6 +121,9 @@ static void work_ended(void *context, const struct heddle_schedule_work *work)
     if (status != HEDDLE_OK) {
         note_failure(load, &error);
     }
+    if (heddle_scheduler_in_flight(load->scheduler) == 0) {
+        pthread_cond_broadcast(&load->room_changed);
+    }
 }
 
 #ifndef NDEBUG
@@ -441,7 +444,8 @@ int heddle_load_drain(struct heddle_load *load, struct heddle_error *error)
     if (status == HEDDLE_OK && load->first != NULL && heddle_window_is_new(load->window)) {
         status = turn(load, true, error);
     }
-    while (status == HEDDLE_OK && load->first != NULL) {
+    /* Parts are free again before the next pass deals them anew. */
+    while (status == HEDDLE_OK && (load->first != NULL || heddle_scheduler_in_flight(load->scheduler) > 0)) {
         pthread_cond_wait(&load->room_changed, &load->lock);
         status = load_state(load, error);
     }

@@ -13,7 +13,7 @@ static void remember(struct heddle_load *load)
         struct heddle_ledger_sums sums = {0};
         ledger->remembered(ledger->context, i, &sums);
         pthread_mutex_lock(&load->lock);
-        heddle_counts_add(&load->counts[i], &sums);
+        heddle_target_counts_add(&load->counts[i], &sums);
         load->recalled[i] += sums.created;
         pthread_mutex_unlock(&load->lock);
     }

@@ -366,8 +366,7 @@ static void groups_are_the_parts_of_a_space(void **state)
     struct edge *edges = make_edges(3000, 3, false);
     assert_non_null(world);
     world_start(world, true, &twenty, 3);
-    assert_int_equal(heddle_window_parts(world->load.window),
-                     24); /* what 3 writers want of the other space */
+    assert_int_equal(heddle_window_parts(world->load.window), 20);
     load_and_compare(world, edges, 3000, all_targets, TARGETS);
     world_end(world);
     free(edges);
