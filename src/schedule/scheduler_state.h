@@ -67,7 +67,7 @@ struct heddle_scheduler {
     struct heddle_schedule_options options;
     struct heddle_row_store store;
     size_t part_total;
-    size_t share; /* parts of a space that one pick may hold */
+    size_t share;      /* parts of a space that one pick may hold */
     uint8_t *busy;     /* a part: held by work in flight */
     uint8_t *chosen;   /* a part: held by the pick under way */
     uint8_t *tried;    /* a part: found to have nothing that may go now */

@@ -115,7 +115,7 @@ void heddle_job_shape(struct heddle_job_reader *reader);
 void heddle_job_check_config(struct heddle_job_reader *reader); /* `config` and settings on targets */
 void heddle_job_build(struct heddle_job_reader *reader);
 void heddle_job_build_schedules(struct heddle_job_reader *reader); /* schedule and touches */
-void heddle_job_check_names(struct heddle_job_reader *reader); /* fills names */
+void heddle_job_check_names(struct heddle_job_reader *reader);     /* fills names */
 void heddle_job_check_cycles(struct heddle_job_reader *reader);
 void heddle_job_check_schema(struct heddle_job_reader *reader);
 void heddle_job_check_redundancy(struct heddle_job_reader *reader);

@@ -276,7 +276,8 @@ static void relationships_wait_for_their_own_nodes_and_all_earlier_ones(void **s
         assert_int_equal(heddle_load_add(load, batch, targets, 2, NULL), HEDDLE_OK);
         heddle_batch_release(batch);
         if (i == 0) {
-            assert_int_equal(heddle_scheduler_pending_rows(load->scheduler), 0); /* a first window is counted */
+            assert_int_equal(heddle_scheduler_pending_rows(load->scheduler),
+                             0); /* a first window is counted */
             heddle_clock_sleep_ms(HEDDLE_WINDOW_FIRST_MS + 1);
         }
     }
