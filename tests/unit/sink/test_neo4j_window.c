@@ -19,7 +19,7 @@
 
 enum { COLUMN_FROM, COLUMN_TO, COLUMN_COMPONENT, COLUMN_VALUE, COLUMNS };
 enum { TARGET_FROM, TARGET_TO, TARGET_EDGE, TARGETS };
-enum { NODES = 64, BATCH_ROWS = 256, WRITERS = 3, WINDOW_KEYS = 2048 };
+enum { NODES = 512, BATCH_ROWS = 256, WRITERS = 3, WINDOW_KEYS = 2048 };
 
 static const struct heddle_field fields[COLUMNS] = {
     {.name = "from", .type = HEDDLE_TYPE_INTEGER},
