@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "schedule/parts.h"
 #include "sink/neo4j/encode.h"
 #include "sink/neo4j/ids_read.h"
 #include "sink/neo4j/writer.h"

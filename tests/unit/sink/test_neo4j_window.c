@@ -361,12 +361,12 @@ static void a_claim_is_not_used_while_others_write_the_same_nodes(void **state)
 static void groups_are_the_parts_of_a_space(void **state)
 {
     (void)state;
-    static const struct heddle_target_claim twenty = {.groups = 20};
+    static const struct heddle_target_claim sixty = {.groups = 60};
     struct world *world = malloc(sizeof *world);
     struct edge *edges = make_edges(3000, 3, false);
     assert_non_null(world);
-    world_start(world, true, &twenty, 3);
-    assert_int_equal(heddle_window_parts(world->load.window), 20);
+    world_start(world, true, &sixty, 3);
+    assert_int_equal(heddle_window_parts(world->load.window), 60);
     load_and_compare(world, edges, 3000, all_targets, TARGETS);
     world_end(world);
     free(edges);
