@@ -47,7 +47,7 @@ struct heddle_target_rows {
         repeats; /* bit = row repeats an identity of this load and is still to be written; NULL = none does */
     size_t repeat_count;
     const uint8_t *fates; /* enum heddle_fate by row (recall.h); NULL = every row is new */
-    bool firsts_known; /* every row that is not marked is known to be the first of its identity (fold.h) */
+    bool firsts_known;    /* every row that is not marked is known to be the first of its identity (fold.h) */
 };
 
 /* Takes a reference to `batch`. Errors: HEDDLE_OUT_OF_MEMORY. */
