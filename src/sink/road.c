@@ -77,14 +77,6 @@ bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_cou
     return true;
 }
 
-bool heddle_road_can_ride(const struct heddle_target *targets, size_t node, size_t relationship)
-{
-    const struct heddle_target *rider = &targets[relationship];
-    return rider->kind == HEDDLE_TARGET_RELATIONSHIP && targets[node].kind == HEDDLE_TARGET_NODE &&
-           rider->source == targets[node].source && rider->follows_its_nodes && !rider->merge_ends &&
-           (rider->start.node == node) != (rider->end.node == node);
-}
-
 __attribute__((format(printf, 3, 4))) static void take(struct heddle_road_choice *choice,
                                                        enum heddle_road road, const char *format, ...)
 {
@@ -150,18 +142,6 @@ static const char *no_guard(const struct heddle_road_facts *facts)
     return NULL;
 }
 
-/* Why this target's rows have nothing to ride with; NULL = some node target's statement can take them. */
-static const char *no_ride(const struct heddle_road_facts *facts)
-{
-    for (size_t i = 0; i < facts->target_count; i++) {
-        if (heddle_road_can_ride(facts->targets, i, facts->target) ||
-            heddle_road_can_ride(facts->targets, facts->target, i)) {
-            return NULL;
-        }
-    }
-    return "no node of its rows is written beside it";
-}
-
 static bool is_small(const struct heddle_road_facts *facts)
 {
     return facts->rows_expected > 0 &&
@@ -220,7 +200,7 @@ static const char *obstacle_of(const struct heddle_road_facts *facts, enum heddl
     switch (road) {
     case HEDDLE_ROAD_CREATE: return merging ? no_create(facts) : NULL;
     case HEDDLE_ROAD_GUARDED: return merging ? no_guard(facts) : "it creates, so there is nothing to guard";
-    case HEDDLE_ROAD_ONE_STATEMENT: return no_ride(facts);
+    case HEDDLE_ROAD_ONE_STATEMENT: return "nodes and relationships travel in transactions of their own";
     case HEDDLE_ROAD_AUTO:
     case HEDDLE_ROAD_TILES:
     case HEDDLE_ROAD_SERIAL: break;

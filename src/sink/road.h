@@ -7,7 +7,8 @@
  *                   identity may be in one transaction in flight only (its hash decides a part), and once in a batch.
  *                   Chosen for rows that say nothing but their identity: measured at 1.2 times tiles.
  *   tiles           MERGE as written, under the parts of both ends.
- *   one_statement   a node that is new and the relationships of its row, whose other ends are there.
+ *   one_statement   a node that is new and the relationships of its row together; not taken by any sink yet, so a job
+ *                   that asks for it gets the next best road and is told why.
  *   serial          as written, one transaction at a time: a load that one writer finishes at once.
  *
  * All keep what MERGE means: identity = type, both ends, key properties; a relationship that was there is met, parallel
@@ -60,9 +61,5 @@ HEDDLE_MUST_CHECK int heddle_road_parse(const char *name, enum heddle_road *road
 
 /* True where nothing but `target` writes nodes of its labels, or relationships of its type, in this job. */
 bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_count, size_t target);
-
-/* True where relationship target `relationship` can be written in the statement of node target `node`: its rows are the
- * node's rows, one of its ends is that very node, the other is not. */
-bool heddle_road_can_ride(const struct heddle_target *targets, size_t node, size_t relationship);
 
 #endif

@@ -22,7 +22,7 @@ enum heddle_road {
     HEDDLE_ROAD_CREATE,  /* CREATE, many writers, no part held on account of a node */
     HEDDLE_ROAD_GUARDED, /* CREATE where the identity is not there yet, identities routed by their hash */
     HEDDLE_ROAD_TILES,   /* MERGE (SET, DELETE), no two transactions in flight with a node in common */
-    HEDDLE_ROAD_ONE_STATEMENT, /* a new node and the relationships of its row together */
+    HEDDLE_ROAD_ONE_STATEMENT, /* a new node and the relationships of its row together (road.h) */
     HEDDLE_ROAD_SERIAL,        /* one transaction at a time */
 };
 

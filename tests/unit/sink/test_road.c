@@ -145,8 +145,7 @@ static void small_loads_and_single_writers_go_serially(void **state)
 static void what_is_asked_for_is_taken_where_it_writes_the_same_graph(void **state)
 {
     (void)state;
-    static const enum heddle_road roads[] = {HEDDLE_ROAD_GUARDED, HEDDLE_ROAD_TILES, HEDDLE_ROAD_SERIAL,
-                                             HEDDLE_ROAD_ONE_STATEMENT};
+    static const enum heddle_road roads[] = {HEDDLE_ROAD_GUARDED, HEDDLE_ROAD_TILES, HEDDLE_ROAD_SERIAL};
     for (size_t i = 0; i < sizeof roads / sizeof roads[0]; i++) {
         struct crossing crossing;
         crossing_init(&crossing, TARGET_OF_COMPONENT);
@@ -156,20 +155,15 @@ static void what_is_asked_for_is_taken_where_it_writes_the_same_graph(void **sta
     }
 }
 
-static void a_relationship_rides_only_with_a_node_of_its_own_row(void **state)
+static void a_road_that_nobody_takes_is_answered_with_the_next_best_and_the_reason(void **state)
 {
     (void)state;
     struct crossing crossing;
-    crossing_init(&crossing, TARGET_OF_COMPONENT);
-    struct heddle_target *targets = crossing.job.targets;
-    assert_true(heddle_road_can_ride(targets, TARGET_REMOVAL, TARGET_OF_COMPONENT));
-    assert_true(heddle_road_can_ride(targets, TARGET_COMPONENT, TARGET_OF_COMPONENT));
-    assert_false(heddle_road_can_ride(targets, TARGET_AIRCRAFT, TARGET_OF_COMPONENT));
-    assert_false(heddle_road_can_ride(targets, TARGET_OF_COMPONENT, TARGET_OF_COMPONENT));
-    targets[TARGET_OF_COMPONENT].end.node = TARGET_REMOVAL;
-    assert_false(heddle_road_can_ride(targets, TARGET_REMOVAL, TARGET_OF_COMPONENT));
-    targets[TARGET_REMOVED_FROM].follows_its_nodes = false;
-    assert_false(heddle_road_can_ride(targets, TARGET_REMOVAL, TARGET_REMOVED_FROM));
+    crossing_init(&crossing, TARGET_REMOVED_FROM);
+    crossing.job.targets[TARGET_REMOVED_FROM].road = HEDDLE_ROAD_ONE_STATEMENT;
+    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
+    assert_false(crossing.choice.as_asked);
+    assert_non_null(strstr(crossing.choice.reason, "one_statement cannot be taken"));
 }
 
 static void names_go_both_ways_and_others_are_refused(void **state)
@@ -199,7 +193,7 @@ int main(void)
         cmocka_unit_test(creating_targets_create_and_cannot_be_guarded),
         cmocka_unit_test(small_loads_and_single_writers_go_serially),
         cmocka_unit_test(what_is_asked_for_is_taken_where_it_writes_the_same_graph),
-        cmocka_unit_test(a_relationship_rides_only_with_a_node_of_its_own_row),
+        cmocka_unit_test(a_road_that_nobody_takes_is_answered_with_the_next_best_and_the_reason),
         cmocka_unit_test(names_go_both_ways_and_others_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
