@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sink/road.h"
 #include "spec/options.h"
 
 /* Which column type a property type of the job asks for; HEDDLE_TYPE_NULL = none that this version writes. */
@@ -191,6 +192,9 @@ static int resolve_base(struct heddle_plan *plan, const struct heddle_job_target
     target->bad_value_is_null = on_bad_value != NULL && strcmp(on_bad_value, "null") == 0;
     HEDDLE_TRY(number_extension(plan, base, HEDDLE_OPTION_BATCH_ROWS, &target->batch_rows, error));
     HEDDLE_TRY(number_extension(plan, base, HEDDLE_OPTION_BATCH_BYTES, &target->batch_bytes, error));
+    if (base->schedule.road != NULL) {
+        HEDDLE_TRY(heddle_road_parse(base->schedule.road, &target->road, error));
+    }
     struct heddle_target_property *properties =
         heddle_arena_calloc(plan->arena, base->property_count, sizeof *properties);
     if (properties == NULL) {

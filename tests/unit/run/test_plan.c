@@ -137,6 +137,17 @@ static void a_setting_on_a_target_is_read_with_its_units_and_bounds(void **state
     forget(&planned);
 }
 
+static void the_road_that_a_target_asks_for_reaches_the_sink(void **state)
+{
+    (void)state;
+    struct planned planned = plan_of(SOURCES KEYED("a", "A", "aid", "s", ", schedule: {road: tiles}")
+                                         KEYED("b", "B", "bid", "s", ""));
+    assert_int_equal(planned.status, HEDDLE_OK);
+    assert_int_equal(planned.plan->targets[0].road, HEDDLE_ROAD_TILES);
+    assert_int_equal(planned.plan->targets[1].road, HEDDLE_ROAD_AUTO);
+    forget(&planned);
+}
+
 static void a_query_target_is_refused_by_its_path(void **state)
 {
     (void)state;
@@ -200,6 +211,7 @@ int main(void)
         cmocka_unit_test(an_inactive_target_is_not_read_for),
         cmocka_unit_test(a_merge_without_a_key_is_refused_with_the_remedy),
         cmocka_unit_test(a_setting_on_a_target_is_read_with_its_units_and_bounds),
+        cmocka_unit_test(the_road_that_a_target_asks_for_reaches_the_sink),
         cmocka_unit_test(a_query_target_is_refused_by_its_path),
         cmocka_unit_test(an_index_of_other_dimensions_than_the_model_is_refused_before_anything_is_touched),
         cmocka_unit_test(running_out_of_memory_is_answered_and_nothing_leaks),
