@@ -19,6 +19,8 @@
 /* Half of the space is for the runs before, half for this one, and a part is a small share of it, so that little goes at once. */
 enum { SHARES = 2, PARTS_A_SHARE = 8 };
 
+static const char AGAIN_NAME[] = "again";
+
 /* A file that is appended to. */
 struct output {
     int file; /* or -1 */
@@ -126,12 +128,40 @@ static int read_files(struct heddle_kept_vectors *kept, const struct old_files *
     return HEDDLE_OK;
 }
 
+/* The count of the micro-batches before: a number that cannot be read counts as none. */
+static void read_again(struct heddle_kept_vectors *kept)
+{
+    char text[32] = {0};
+    const int file = openat(kept->directory, AGAIN_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file >= 0) {
+        if (read(file, text, sizeof text - 1) > 0) {
+            kept->statistics.again = strtoull(text, NULL, 10);
+        }
+        close(file);
+    }
+}
+
+/* A count that cannot be written is no reason to fail: it is only told. */
+static void write_again(const struct heddle_kept_vectors *kept)
+{
+    struct heddle_buffer path = {0};
+    char text[32];
+    snprintf(text, sizeof text, "%llu\n", (unsigned long long)kept->statistics.again);
+    heddle_buffer_append_format(&path, "%s/%s", kept->folder, AGAIN_NAME);
+    const char *name = heddle_buffer_text(&path);
+    if (name != NULL && heddle_file_write(name, text, strlen(text), NULL) != HEDDLE_OK) {
+        unlinkat(kept->directory, AGAIN_NAME, 0);
+    }
+    heddle_buffer_free(&path);
+}
+
 static int read_folder(struct heddle_kept_vectors *kept, struct heddle_error *error)
 {
     kept->directory = open(kept->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (kept->directory < 0) {
         return HEDDLE_OK;
     }
+    read_again(kept);
     struct old_files files = {0};
     int status = list_files(kept, &files, error);
     if (status == HEDDLE_OK && files.count > 0) {
@@ -139,6 +169,7 @@ static int read_folder(struct heddle_kept_vectors *kept, struct heddle_error *er
         status = read_files(kept, &files, error);
     }
     free(files.items);
+    kept->statistics.again += heddle_kept_index_again(&kept->index);
     return status;
 }
 
@@ -416,6 +447,9 @@ void heddle_kept_vectors_finish(struct heddle_kept_vectors *kept)
     DIR *directory = kept->directory < 0 ? NULL : opendir(kept->folder);
     if (directory == NULL) {
         return;
+    }
+    if (kept->statistics.again > 0) {
+        write_again(kept); /* first: files that stay behind are removed uncounted */
     }
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {
         struct heddle_kept_name name;

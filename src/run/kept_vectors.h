@@ -4,6 +4,7 @@
  * In FOLDER lie, for micro-batch N,
  *   N-RUN-PART.vectors   vectors as they were computed, each with its row's position and a hash of its text
  *   N-RUN.started        which texts were taken up: what is in there and computed once more was embedded again
+ *   again                how many that were, in the micro-batches that are committed: a number as text
  * RUN counts the runs of the micro-batch. Files are only ever appended to by the run that made them; a tail that was cut short
  * ends what is read of a file, and damage costs a computation, never a wrong vector: every block has a CRC, and a vector is used
  * only for the very text it was made of. Nothing is flushed: what a power cut takes is computed again.
@@ -43,7 +44,7 @@ struct heddle_kept_vectors_options {
 
 struct heddle_kept_vectors_statistics {
     uint64_t found;    /* vectors that an earlier run had computed */
-    uint64_t again;    /* texts that an earlier run had taken up and that were embedded once more */
+    uint64_t again;    /* texts taken up that an earlier run had taken up: by all runs of the load, so far */
     uint64_t kept;     /* vectors written */
     char problem[256]; /* why vectors are no longer kept; "" in most cases */
 };

@@ -179,7 +179,7 @@ void heddle_recorder_kept(struct heddle_recorder *recorder, struct heddle_kept_v
     }
     struct heddle_kept_vectors_statistics sum = recorder->past;
     sum.found += now.found;
-    sum.again += now.again;
+    sum.again = recorder->kept != NULL ? now.again : sum.again; /* it counts over micro-batches by itself */
     sum.kept += now.kept;
     if (now.problem[0] != '\0') {
         memcpy(sum.problem, now.problem, sizeof sum.problem);

@@ -217,6 +217,15 @@ bool heddle_kept_index_was_started(const struct heddle_kept_index *index, uint64
     return started != NULL && heddle_position_set_has(&started->positions, position);
 }
 
+uint64_t heddle_kept_index_again(const struct heddle_kept_index *index)
+{
+    uint64_t again = 0;
+    for (size_t i = 0; i < index->started_count; i++) {
+        again += index->started[i].times - index->started[i].positions.count;
+    }
+    return again;
+}
+
 void heddle_kept_index_free(struct heddle_kept_index *index)
 {
     for (size_t i = 0; i < index->started_count; i++) {

@@ -33,6 +33,7 @@ struct heddle_kept_entry {
 struct heddle_kept_started {
     uint64_t slot;
     struct heddle_position_set positions;
+    uint64_t times; /* texts taken up, each time counted */
 };
 
 struct heddle_kept_index {
@@ -58,6 +59,9 @@ void heddle_kept_index_sort(struct heddle_kept_index *index);
 size_t heddle_kept_index_place(const struct heddle_kept_index *index, uint64_t slot, uint64_t first);
 
 bool heddle_kept_index_was_started(const struct heddle_kept_index *index, uint64_t slot, uint64_t position);
+
+/* How often a text was taken up that had been taken up before. */
+uint64_t heddle_kept_index_again(const struct heddle_kept_index *index);
 
 void heddle_kept_index_free(struct heddle_kept_index *index); /* leaves {0} */
 

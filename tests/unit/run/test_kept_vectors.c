@@ -205,6 +205,25 @@ static void what_was_taken_up_and_lost_is_counted_as_embedded_again(void **state
     }
 }
 
+static void what_was_embedded_again_is_counted_over_runs_and_micro_batches(void **state)
+{
+    (void)state;
+    struct heddle_kept_vectors_statistics statistics;
+    for (uint64_t batch = 0; batch < 3; batch++) {
+        for (uint64_t run = 0; run < 4;
+             run++) { /* each takes up the same five texts, and is killed but for the last */
+            struct heddle_kept_vectors *kept = open_as(batch, "id", false, 0);
+            keep_rows(kept, 0, 5, 1);
+            heddle_kept_vectors_statistics(kept, &statistics);
+            assert_int_equal(statistics.again, batch * 15 + run * 5);
+            if (run == 3) {
+                heddle_kept_vectors_finish(kept);
+            }
+            heddle_kept_vectors_close(kept);
+        }
+    }
+}
+
 static void a_commit_removes_what_was_kept(void **state)
 {
     (void)state;
@@ -423,6 +442,8 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(what_was_taken_up_and_lost_is_counted_as_embedded_again, make_folder,
                                         remove_folder),
+        cmocka_unit_test_setup_teardown(what_was_embedded_again_is_counted_over_runs_and_micro_batches,
+                                        make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_commit_removes_what_was_kept, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_space_is_bounded_and_the_oldest_go, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_file_cut_or_changed_at_any_byte_gives_no_wrong_vector, make_folder,
