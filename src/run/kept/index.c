@@ -106,6 +106,7 @@ static int note_started(struct heddle_kept_index *index, const struct heddle_kep
         started = &index->started[index->started_count++];
         *started = (struct heddle_kept_started){.slot = block->slot};
     }
+    started->times += block->rows;
     return heddle_position_set_add_list(&started->positions, block->positions, block->positions_length,
                                         error);
 }

@@ -5,19 +5,21 @@ import os
 import subprocess
 
 COUNTS_NEO4J = {
-    "removals": "MATCH (n:RemovalEvent) RETURN count(n) AS n",
-    "distinct removals": "MATCH (n:RemovalEvent) RETURN count(DISTINCT n.removal_id) AS n",
+    "events": "MATCH (n:RemovalEvent) RETURN count(n) AS n",
+    "distinct events": "MATCH (n:RemovalEvent) RETURN count(DISTINCT n.removal_id) AS n",
+    "removals": "MATCH (n:Removal) RETURN count(n) AS n",
     "vectors": "MATCH (n:RemovalEvent) WHERE n.embedding IS NOT NULL RETURN count(n) AS n",
     "aircraft": "MATCH (n:Aircraft) RETURN count(n) AS n",
     "components": "MATCH (n:Component) RETURN count(n) AS n",
-    "removed_from": "MATCH (:RemovalEvent)-[r:REMOVED_FROM]->(:Aircraft) RETURN count(r) AS n",
-    "distinct removed_from": "MATCH (n:RemovalEvent)-[:REMOVED_FROM]->() RETURN count(DISTINCT n.removal_id) AS n",
+    "removed_from": "MATCH (:Removal)-[r:REMOVED_FROM]->(:Aircraft) RETURN count(r) AS n",
+    "distinct removed_from": "MATCH (n:Removal)-[:REMOVED_FROM]->() RETURN count(DISTINCT n.removal_id) AS n",
     "lost": "MATCH (:Aircraft)-[r:LOST]->(:Component) RETURN count(r) AS n",
     "distinct lost": "MATCH ()-[r:LOST]->() RETURN count(DISTINCT r.removal_id) AS n",
 }
 COUNTS_DUCKDB = {
-    "removals": 'SELECT count(*) FROM "RemovalEvent"',
-    "distinct removals": 'SELECT count(DISTINCT removal_id) FROM "RemovalEvent"',
+    "events": 'SELECT count(*) FROM "RemovalEvent"',
+    "distinct events": 'SELECT count(DISTINCT removal_id) FROM "RemovalEvent"',
+    "removals": 'SELECT count(*) FROM "Removal"',
     "vectors": 'SELECT count(embedding) FROM "RemovalEvent"',
     "aircraft": 'SELECT count(*) FROM "Aircraft"',
     "components": 'SELECT count(*) FROM "Component"',
@@ -26,7 +28,7 @@ COUNTS_DUCKDB = {
     "lost": 'SELECT count(*) FROM "LOST"',
     "distinct lost": 'SELECT count(DISTINCT removal_id) FROM "LOST"',
 }
-LABELS = ("RemovalEvent", "Aircraft", "Component", "HeddleTx", "HeddleLoad")
+LABELS = ("RemovalEvent", "Removal", "Aircraft", "Component", "HeddleTx", "HeddleLoad")
 
 
 class Neo4j:
@@ -51,8 +53,8 @@ class Neo4j:
 
     def written(self):
         """Rows of all targets that create."""
-        return self.rows("MATCH (n:RemovalEvent) WITH count(n) AS a OPTIONAL MATCH ()-[r:REMOVED_FROM]->() "
-                         "WITH a, count(r) AS b OPTIONAL MATCH ()-[r:LOST]->() RETURN a + b + count(r) AS n")[0]["n"]
+        return self.rows("RETURN COUNT { (:RemovalEvent) } + COUNT { ()-[:REMOVED_FROM]->() } + "
+                         "COUNT { ()-[:LOST]->() } AS n")[0]["n"]
 
     def marks(self):
         return {row["id"] for row in self.rows("MATCH (t:HeddleTx) RETURN t.id AS id")}
@@ -94,7 +96,7 @@ class Duck:
         return dict(zip(COUNTS_DUCKDB, self.numbers(COUNTS_DUCKDB.values())))
 
     def written(self):
-        names = ("removals", "removed_from", "lost")
+        names = ("events", "removed_from", "lost")
         return sum(number or 0 for number in self.numbers(COUNTS_DUCKDB[name] for name in names))
 
     def marks(self):
