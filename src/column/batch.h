@@ -75,7 +75,7 @@ struct heddle_batch {
     const struct heddle_schema *schema; /* borrowed from the source */
     struct heddle_column *columns;      /* schema->count */
     size_t rows;
-    uint64_t sequence;  /* 0-based number of the batch in its pass, in source order */
+    uint64_t sequence; /* 0-based number of the batch in its pass, in source order */
     /* Rows that the source handed out before this batch in this pass over this micro-batch: the same at each replay, so
      * position + row names a row for ever (sink/ledger.h). Set by run/. */
     uint64_t position;
