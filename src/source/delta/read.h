@@ -22,4 +22,8 @@ HEDDLE_MUST_CHECK int heddle_delta_read_open(const struct heddle_source_options 
                                              const struct heddle_delta_read *read,
                                              struct heddle_source **source_out, struct heddle_error *error);
 
+/* The version that the settings versionAsOf, timestampAsOf and library name. Errors: HEDDLE_INVALID. */
+HEDDLE_MUST_CHECK int heddle_delta_as_of_read(const struct heddle_source_options *options,
+                                              struct heddle_delta_as_of *as_of, struct heddle_error *error);
+
 #endif

@@ -7,8 +7,8 @@
 #include "source/delta/read.h"
 #include "source/stream/settings.h"
 
-static int as_of_read(const struct heddle_source_options *options, struct heddle_delta_as_of *as_of,
-                      struct heddle_error *error)
+int heddle_delta_as_of_read(const struct heddle_source_options *options, struct heddle_delta_as_of *as_of,
+                            struct heddle_error *error)
 {
     const char *version = heddle_source_setting(options, "versionAsOf", NULL);
     const char *time = heddle_source_setting(options, "timestampAsOf", NULL);
@@ -42,7 +42,7 @@ int heddle_delta_open(const struct heddle_source_options *options, struct heddle
     struct heddle_delta_as_of as_of;
     struct heddle_delta_snapshot *snapshot = NULL;
     HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
-    HEDDLE_TRY(as_of_read(options, &as_of, error));
+    HEDDLE_TRY(heddle_delta_as_of_read(options, &as_of, error));
     HEDDLE_TRY(heddle_delta_snapshot_open(options->path, &as_of, &snapshot, error));
     const struct heddle_delta_read read = {.snapshot = snapshot,
                                            .owned = snapshot,

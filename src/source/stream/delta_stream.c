@@ -31,6 +31,8 @@ struct delta_stream {
     struct heddle_arena *scratch;           /* of one call */
     struct heddle_arena *frozen_arena;
     struct heddle_delta_offset frozen; /* table == NULL: not frozen */
+    bool is_pinned;                    /* versionAsOf or timestampAsOf: the stream ends with that version */
+    struct heddle_delta_offset last;   /* that end */
     struct heddle_duck *duck;          /* opened with the first range */
 };
 
@@ -63,13 +65,18 @@ static int exclude_read(struct delta_stream *delta, const struct heddle_source_o
 static int settings_read(struct delta_stream *delta, const struct heddle_source_options *options,
                          struct heddle_error *error)
 {
-    static const char *const known[] = {"library", "partitionTimeZone", HEDDLE_STREAM_SETTINGS_DELTA, NULL};
-    if (heddle_source_setting(options, "versionAsOf", NULL) != NULL ||
-        heddle_source_setting(options, "timestampAsOf", NULL) != NULL) {
+    static const char *const known[] = {"library",       "partitionTimeZone",          "versionAsOf",
+                                        "timestampAsOf", HEDDLE_STREAM_SETTINGS_DELTA, NULL};
+    struct heddle_delta_as_of as_of;
+    const bool starts = heddle_source_setting(options, "startingVersion", NULL) != NULL ||
+                        heddle_source_setting(options, "startingTimestamp", NULL) != NULL;
+    HEDDLE_TRY(heddle_delta_as_of_read(options, &as_of, error));
+    delta->is_pinned = as_of.by_time || as_of.version >= 0;
+    if (delta->is_pinned && starts) {
         return heddle_error_set(
             error, HEDDLE_INVALID,
-            "source `%s`: versionAsOf and timestampAsOf name one version, and a stream reads "
-            "on from one to the next: use startingVersion or startingTimestamp",
+            "source `%s`: versionAsOf and timestampAsOf name the one version that is read, "
+            "startingVersion and startingTimestamp the first of many: give one of both",
             options->name);
     }
     if (heddle_source_setting(options, "startingVersion", NULL) != NULL &&
@@ -336,8 +343,9 @@ static int plan_from(struct delta_stream *delta, const struct heddle_delta_offse
     struct heddle_arena *arena = NULL;
     struct planning planning = {.delta = delta, .limited = limited, .room = {.left = delta->limits}};
     HEDDLE_TRY(heddle_arena_create(0, &arena, error));
+    const struct heddle_delta_offset *end_of_all = delta->is_pinned ? &delta->last : NULL;
     struct heddle_delta_walk what = {.from = *from,
-                                     .upto = delta->frozen.table != NULL ? &delta->frozen : NULL,
+                                     .upto = delta->frozen.table != NULL ? &delta->frozen : end_of_all,
                                      .arena = arena,
                                      .take = version_plan,
                                      .context = &planning};
@@ -595,8 +603,12 @@ static int delta_fill(struct delta_stream *delta, const char *resume, struct hed
     HEDDLE_TRY(heddle_arena_create(0, &delta->log_arena, error));
     HEDDLE_TRY(heddle_arena_create(0, &delta->scratch, error));
     HEDDLE_TRY(heddle_arena_create(0, &delta->frozen_arena, error));
-    const struct heddle_delta_as_of newest = {.version = -1, .library = delta->library};
-    HEDDLE_TRY(heddle_delta_snapshot_open(options->path, &newest, &delta->current, error));
+    struct heddle_delta_as_of as_of;
+    HEDDLE_TRY(heddle_delta_as_of_read(options, &as_of, error));
+    HEDDLE_TRY(heddle_delta_snapshot_open(options->path, &as_of, &delta->current, error));
+    delta->last = (struct heddle_delta_offset){.table = delta->current->metadata.id,
+                                               .version = delta->current->version + 1,
+                                               .index = HEDDLE_DELTA_INDEX_BASE};
     delta->log = delta->current->log;
     if (delta->current->metadata.id == NULL) {
         return heddle_error_set(

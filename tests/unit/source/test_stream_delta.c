@@ -202,6 +202,23 @@ static void each_policy_says_what_becomes_of_changes(void **state)
     }
 }
 
+static void a_version_that_is_named_is_read_and_no_other(void **state)
+{
+    (void)state;
+    struct stream_case test = {0};
+    stream_set(&test, "versionAsOf", "1");
+    appended_table(4);
+    stream_begin(&test, "delta", folder);
+    assert_string_equal(stream_run(&test), TAIL(2, -1) "2 rows 0-1\n");
+    assert_string_equal(stream_run(&test), "");
+    stream_end(&test);
+    struct stream_case both = {0};
+    struct heddle_error error = {0};
+    stream_set(&both, "versionAsOf", "1");
+    stream_set(&both, "startingVersion", "1");
+    assert_int_equal(stream_try(&both, "delta", folder, &error), HEDDLE_INVALID);
+}
+
 static void files_that_a_pattern_excludes_keep_their_index(void **state)
 {
     (void)state;
@@ -367,7 +384,6 @@ static void settings_that_mean_nothing_are_refused(void **state)
         {"maxBytesPerTrigger", "64 bananas", "not a size"},
         {"ignoreDeletes", "yes", "not true or false"},
         {"excludeRegex", "(", "not a regular expression"},
-        {"versionAsOf", "1", "use startingVersion"},
         {"maxFilePerTrigger", "1", "did you mean `maxFilesPerTrigger`"},
     };
     appended_table(1);
@@ -433,6 +449,7 @@ int main(void)
         TEST(rows_that_are_done_are_passed_over),
         TEST(a_stream_begins_where_it_is_told),
         TEST(each_policy_says_what_becomes_of_changes),
+        TEST(a_version_that_is_named_is_read_and_no_other),
         TEST(files_that_a_pattern_excludes_keep_their_index),
         TEST(offsets_of_elsewhere_are_refused),
         TEST(a_missing_commit_stops_the_stream_unless_it_may_be_lost),
