@@ -57,13 +57,20 @@ static struct heddle_embed_text *texts_of(struct heddle_arena *arena, const stru
     return texts;
 }
 
-/* The rows of a batch that the encoder has to see, packed together. */
+/* Where vectors are kept, a batch is embedded in shares of this many texts, and each is kept before the next is begun: a kill then
+ * costs a share a thread. Some 1,400 tokens go through the layers in pieces of 256 anyway, so a share loses nothing. A service
+ * takes whole batches: there requests are what costs. */
+enum { SHARE_TEXTS = 32 };
+
+/* The rows of a batch that the encoder has to see, packed together, and those whose vector the cache had. */
 struct pending {
     struct heddle_embed_text *texts;
     size_t *rows;
     float *vectors;
     struct heddle_embed_status *fates;
     size_t count;
+    size_t *cached;
+    size_t cached_count;
 };
 
 /* Takes what was kept and what the cache knows, and lists the rest. A row that is done gets no vector: nobody asks for it. */
@@ -75,7 +82,10 @@ static int recall(struct heddle_embedding_thread *thread, const struct heddle_em
     const size_t width = heddle_embedder_dimensions(slot->embedder);
     pending->texts = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->texts);
     pending->rows = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->rows);
-    if (pending->texts == NULL || pending->rows == NULL) {
+    pending->cached = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->cached);
+    pending->fates = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->fates);
+    if (pending->texts == NULL || pending->rows == NULL || pending->cached == NULL ||
+        pending->fates == NULL) {
         return heddle_error_out_of_memory(error);
     }
     for (size_t row = 0; row < batch->rows; row++) {
@@ -86,6 +96,7 @@ static int recall(struct heddle_embedding_thread *thread, const struct heddle_em
         } else if (slot->cache != NULL && texts[row].text != NULL &&
                    heddle_text_cache_find(slot->cache, texts[row].text, texts[row].length,
                                           vectors + row * width)) {
+            pending->cached[pending->cached_count++] = row;
             thread->remembered++;
         } else {
             pending->texts[pending->count] = texts[row];
@@ -136,6 +147,43 @@ static int put_back(struct heddle_embedding_thread *thread, size_t slot_index, s
     return HEDDLE_OK;
 }
 
+static size_t share_of(const struct heddle_embedding_thread *thread, const struct heddle_embedding_slot *slot)
+{
+    struct heddle_embedder_info info;
+    if (thread->memory == NULL || thread->memory->kept == NULL) {
+        return SIZE_MAX;
+    }
+    heddle_embedder_describe(slot->embedder, &info);
+    return strcmp(info.provider, "native") == 0 || strcmp(info.provider, "onnx") == 0 ? SHARE_TEXTS
+                                                                                      : SIZE_MAX;
+}
+
+/* Embeds what is pending, share by share. */
+static int embed_pending(struct heddle_embedding_thread *thread, size_t slot_index,
+                         struct heddle_batch *batch, const struct heddle_embedding_rows *rows,
+                         const struct pending *pending, float *vectors, uint8_t *valid,
+                         struct heddle_error *error)
+{
+    const size_t most = share_of(thread, &thread->slots[slot_index]);
+    for (size_t from = 0; from < pending->count;) {
+        const size_t left = pending->count - from;
+        const struct pending share = {
+            .texts = pending->texts + from,
+            .rows = pending->rows + from,
+            .vectors = pending->vectors,
+            .fates = pending->fates + from,
+            .count = left < most ? left : most,
+        };
+        HEDDLE_TRY(heddle_embedding_rows_start(rows, share.rows, share.count, error));
+        HEDDLE_TRY(heddle_embedder_embed(thread->workers[slot_index], share.texts, share.count, share.vectors,
+                                         share.fates, error));
+        HEDDLE_TRY(put_back(thread, slot_index, batch, &share, vectors, valid, error));
+        HEDDLE_TRY(heddle_embedding_rows_keep(rows, share.rows, share.count, vectors, valid, error));
+        from += share.count;
+    }
+    return heddle_embedding_rows_keep(rows, pending->cached, pending->cached_count, vectors, valid, error);
+}
+
 static int embed_column(struct heddle_embedding_thread *thread, size_t slot_index, struct heddle_batch *batch,
                         const struct heddle_column *text, struct heddle_column *out,
                         struct heddle_error *error)
@@ -154,22 +202,13 @@ static int embed_column(struct heddle_embedding_thread *thread, size_t slot_inde
     HEDDLE_TRY(
         heddle_embedding_rows_find(&rows, thread->memory, batch, slot_index, width, texts, vectors, error));
     HEDDLE_TRY(recall(thread, slot, &rows, texts, vectors, valid, &pending, error));
-    HEDDLE_TRY(heddle_embedding_rows_start(&rows, pending.rows, pending.count, error));
-    pending.fates = heddle_arena_calloc(batch->arena, pending.count, sizeof *pending.fates);
-    pending.vectors = heddle_malloc(pending.count * width * sizeof *pending.vectors);
-    int status =
-        pending.fates == NULL || pending.vectors == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
-    if (status == HEDDLE_OK) {
-        status = heddle_embedder_embed(thread->workers[slot_index], pending.texts, pending.count,
-                                       pending.vectors, pending.fates, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = put_back(thread, slot_index, batch, &pending, vectors, valid, error);
-    }
+    const size_t most = share_of(thread, slot);
+    const size_t room = pending.count < most ? pending.count : most;
+    pending.vectors = heddle_malloc(room * width * sizeof *pending.vectors);
+    const int status = pending.vectors == NULL
+                           ? heddle_error_out_of_memory(error)
+                           : embed_pending(thread, slot_index, batch, &rows, &pending, vectors, valid, error);
     free(pending.vectors);
-    if (status == HEDDLE_OK) {
-        status = heddle_embedding_rows_keep(&rows, vectors, valid, error);
-    }
     *out = (struct heddle_column){.type = HEDDLE_TYPE_VECTOR,
                                   .length = batch->rows,
                                   .valid = valid,

@@ -107,11 +107,12 @@ struct packed {
     size_t count;
 };
 
-static void pack_rows(const struct heddle_embedding_rows *rows, const float *vectors, const uint8_t *valid,
-                      struct packed *packed)
+static void pack_rows(const struct heddle_embedding_rows *rows, const size_t *numbers, size_t count,
+                      const float *vectors, const uint8_t *valid, struct packed *packed)
 {
     const size_t width = rows->column.width;
-    for (size_t row = 0; row < rows->batch->rows; row++) {
+    for (size_t i = 0; i < count; i++) {
+        const size_t row = numbers[i];
         const bool is_new = rows->hashes[row] != 0 && rows->found[row] == 0;
         if (is_new && (valid[row >> 3] >> (row & 7) & 1) != 0) {
             packed->positions[packed->count] = rows->batch->position + row;
@@ -122,13 +123,12 @@ static void pack_rows(const struct heddle_embedding_rows *rows, const float *vec
     }
 }
 
-int heddle_embedding_rows_keep(const struct heddle_embedding_rows *rows, const float *vectors,
-                               const uint8_t *valid, struct heddle_error *error)
+int heddle_embedding_rows_keep(const struct heddle_embedding_rows *rows, const size_t *numbers, size_t count,
+                               const float *vectors, const uint8_t *valid, struct heddle_error *error)
 {
-    if (rows->hashes == NULL) {
+    if (rows->hashes == NULL || count == 0) {
         return HEDDLE_OK;
     }
-    const size_t count = rows->batch->rows;
     struct packed packed = {
         .positions = heddle_malloc(count * sizeof *packed.positions),
         .hashes = heddle_malloc(count * sizeof *packed.hashes),
@@ -136,7 +136,7 @@ int heddle_embedding_rows_keep(const struct heddle_embedding_rows *rows, const f
     };
     const bool room = packed.positions != NULL && packed.hashes != NULL && packed.vectors != NULL;
     if (room) {
-        pack_rows(rows, vectors, valid, &packed);
+        pack_rows(rows, numbers, count, vectors, valid, &packed);
         heddle_kept_vectors_keep(rows->memory->kept, &rows->column, packed.positions, packed.hashes,
                                  packed.vectors, packed.count);
     }

@@ -54,10 +54,9 @@ HEDDLE_MUST_CHECK int heddle_embedding_rows_start(const struct heddle_embedding_
                                                   const size_t *numbers, size_t count,
                                                   struct heddle_error *error);
 
-/* Keeps the vectors of the batch that are not kept yet: of rows with a bit in `valid`, that are neither done nor found.
- * Errors: HEDDLE_OUT_OF_MEMORY. */
+/* Keeps the vectors of these rows of the batch, but for rows without a bit in `valid`. Errors: HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_embedding_rows_keep(const struct heddle_embedding_rows *rows,
-                                                 const float *vectors, const uint8_t *valid,
-                                                 struct heddle_error *error);
+                                                 const size_t *numbers, size_t count, const float *vectors,
+                                                 const uint8_t *valid, struct heddle_error *error);
 
 #endif
