@@ -152,6 +152,10 @@ bool value_from_json(const json_t *json, struct heddle_value *value_out, struct 
 bool entries_from_json(const json_t *object, const struct heddle_value_entry **entries_out, size_t *count_out,
                        struct scratch *scratch);
 
+/* ---- vectors.c */
+json_t *vector_to_json(const struct heddle_value_vector *vector);
+bool vector_from_json(const json_t *data, struct heddle_value *value_out, struct scratch *scratch);
+
 /* ---- summary.c */
 json_t *summary_to_json(const struct heddle_summary *summary, json_t *query);
 

@@ -68,9 +68,14 @@ static const char *const features[] = {
 };
 
 static const char *const newer_features[] = {
-    "Feature:API:Driver:MaxConnectionLifetime", "Feature:Bolt:5.8",
-    "Feature:Bolt:HandshakeManifestV1",         "Feature:IdempotentRetries",
-    "Optimization:HomeDatabaseCache",           "Optimization:HomeDbCacheBasicPrincipalIsImpersonatedUser",
+    "Feature:API:Driver:MaxConnectionLifetime",
+    "Feature:API:Type.Vector",
+    "Feature:Bolt:5.8",
+    "Feature:Bolt:6.0",
+    "Feature:Bolt:HandshakeManifestV1",
+    "Feature:IdempotentRetries",
+    "Optimization:HomeDatabaseCache",
+    "Optimization:HomeDbCacheBasicPrincipalIsImpersonatedUser",
 };
 
 static void names_add(json_t *list, const char *const *names, size_t count)

@@ -284,6 +284,7 @@ json_t *value_to_json(const struct heddle_value *value)
                                (json_int_t)value->duration->seconds, "nanoseconds",
                                (int)value->duration->nanoseconds));
     case HEDDLE_VALUE_POINT: return point_to_json(value->point);
+    case HEDDLE_VALUE_VECTOR: return vector_to_json(value->vector);
     default: return NULL;
     }
 }
@@ -495,6 +496,9 @@ bool value_from_json(const json_t *json, struct heddle_value *out, struct scratc
     }
     if (is_named(json, "CypherDuration")) {
         return duration_from(data, out, scratch);
+    }
+    if (is_named(json, "CypherVector")) {
+        return vector_from_json(data, out, scratch);
     }
     return is_named(json, "CypherPoint") && point_from(data, out, scratch);
 }
