@@ -81,7 +81,7 @@ struct heddle_channel {
     bool ignoring;     /* what is out is ignored by the server, and that is no news */
     unsigned resets;   /* RESETs whose answers are to come */
     bool broken;
-    bool stale;                     /* not to be used for anything new */
+    atomic_bool stale;              /* not to be used for anything new; set by any thread */
     atomic_bool login_expired;      /* LOGOFF and LOGON before anything new; set by any thread */
     bool timed_out;                 /* broken because the server was silent for too long */
     struct heddle_refusal *refusal; /* the last FAILURE; taken by whoever reports it */
