@@ -111,7 +111,8 @@ if(TARGET heddle_command AND Python3_FOUND)
                              PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
                                         RESOURCE_LOCK neo4j_${major} LABELS integration)
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
-        foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads example_neo4j_connection
+        foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads
+                        unit_sink_neo4j_live_resume example_neo4j_connection
                         example_driver)
             if(TARGET ${program})
                 string(REGEX REPLACE "^(unit|example)_" "" stem ${program})

@@ -5,7 +5,6 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "run/fresh.h"
 #include "run/model_open.h"
 #include "run/state.h"
 
@@ -71,28 +70,74 @@ static int open_models(struct heddle_run *run, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-static int open_rejects(struct heddle_run *run, struct heddle_error *error)
+/* Which load this is, and that this run alone has its checkpoint. */
+static int open_claim(struct heddle_run *run, struct heddle_error *error)
 {
     const char *folder = heddle_run_text(run, HEDDLE_OPTION_CHECKPOINT);
     run->folder = folder != NULL ? folder : heddle_arena_format(run->arena, ".heddle/%s", run->job->name);
-    const char *rejects =
-        run->folder == NULL ? NULL : heddle_arena_format(run->arena, "%s/rejects", run->folder);
     uint64_t identity = run->job->content_hash;
     for (size_t i = 0; i < run->job->source_count; i++) {
         const char *path = run->job->sources[i].path;
         identity = heddle_hash_bytes(path, path == NULL ? 0 : strlen(path), identity);
     }
     run->receipt.load_id = heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
-    if (rejects == NULL || run->receipt.load_id == NULL) {
+    if (run->folder == NULL || run->receipt.load_id == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    const bool fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0;
+    return heddle_claim_open(run->folder, run->receipt.load_id, fresh, &run->claim, error);
+}
+
+/* Vectors of one load are all of one precision: what "auto" meant to its first run, it means to all. */
+static int settle_precision(struct heddle_run *run, struct heddle_error *error)
+{
+    const char *decided = heddle_claim_precision(run->claim);
+    const char *asked = heddle_run_text(run, HEDDLE_OPTION_PRECISION);
+    if (decided == NULL || decided[0] == '\0' || (asked != NULL && strcmp(asked, "auto") != 0)) {
+        return HEDDLE_OK;
+    }
+    run->settled = *run->options;
+    run->options = &run->settled;
+    return heddle_options_set(&run->settled, HEDDLE_OPTION_PRECISION, decided, HEDDLE_ORIGIN_FLAG,
+                              "the checkpoint", error);
+}
+
+static int open_rejects(struct heddle_run *run, struct heddle_error *error)
+{
+    size_t runs = 0;
+    const char *folder = heddle_arena_format(run->arena, "%s/rejects", run->folder);
     const struct heddle_reject_limit limit =
         heddle_reject_limit_of(&run->options->values[HEDDLE_OPTION_REJECT_LIMIT]);
-    if (run->options->values[HEDDLE_OPTION_FRESH].number != 0) {
-        HEDDLE_TRY(heddle_fresh(run->folder, error));
+    if (folder == NULL) {
+        return heddle_error_out_of_memory(error);
     }
-    return heddle_rejects_open(rejects, run->receipt.load_id, HEDDLE_REJECTS_ANEW, &limit, &run->rejects,
-                               error);
+    (void)heddle_claim_known(run->claim, &runs);
+    const bool fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0;
+    return heddle_rejects_open(folder, run->receipt.load_id,
+                               runs > 0 && !fresh ? HEDDLE_REJECTS_GO_ON : HEDDLE_REJECTS_ANEW, &limit,
+                               &run->rejects, error);
+}
+
+static int open_recorder(struct heddle_run *run, struct heddle_error *error)
+{
+    struct heddle_recorder_options options = {
+        .folder = run->folder,
+        .load = run->receipt.load_id,
+        .rejects = run->rejects,
+        .embeds = run->model_count > 0,
+        .keep_vectors = run->model_count > 0,
+        .vectors = "",
+    };
+    if (options.embeds) {
+        const struct heddle_embedder *embedder = run->models[0].embedder;
+        options.vectors = heddle_arena_format(run->arena, "%s %s %zu", heddle_embedder_name(embedder),
+                                              heddle_precision_name(heddle_embedder_precision(embedder)),
+                                              (size_t)heddle_embedder_dimensions(embedder));
+        if (options.vectors == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+    }
+    return heddle_recorder_open(&options, &run->recorder, error);
 }
 
 static int fill(struct heddle_run *run, struct heddle_error *error)
@@ -109,10 +154,13 @@ static int fill(struct heddle_run *run, struct heddle_error *error)
         return heddle_error_out_of_memory(error);
     }
     run->embed_threads = heddle_embed_threads(run->options);
+    HEDDLE_TRY(open_claim(run, error));
+    HEDDLE_TRY(settle_precision(run, error));
     HEDDLE_TRY(open_rejects(run, error));
     heddle_rejects_follow(run->rejects, &run->counters.rows_read);
     HEDDLE_TRY(heddle_run_open_streams(run, error));
-    return open_models(run, error);
+    HEDDLE_TRY(open_models(run, error));
+    return open_recorder(run, error);
 }
 
 int heddle_run_open(const struct heddle_job *job, const struct heddle_options *options,
@@ -144,6 +192,7 @@ void heddle_run_close(struct heddle_run *run)
         return;
     }
     heddle_sink_close(run->sink); /* first: it holds batches, whose schema belongs to the sources */
+    heddle_recorder_close(run->recorder);
     if (run->plan != NULL) {
         heddle_run_close_streams(run);
     }
@@ -152,6 +201,7 @@ void heddle_run_close(struct heddle_run *run)
         heddle_embedder_close(run->models[i].embedder);
     }
     heddle_rejects_close(run->rejects);
+    heddle_claim_close(run->claim);
     heddle_plan_destroy(run->plan);
     heddle_arena_destroy(run->arena);
     pthread_cond_destroy(&run->stopped);

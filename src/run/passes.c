@@ -1,9 +1,12 @@
 /* passes.c: the passes of a load, micro-batch by micro-batch. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "run/state.h"
 
 static double seconds(uint64_t ns)
@@ -47,23 +50,6 @@ static uint64_t unit_of(const struct heddle_run *run)
     return units;
 }
 
-/* The offsets of the micro-batch are on disk: from here on its rows may be written. */
-static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limit,
-                             struct heddle_source **source_out, struct heddle_error *error)
-{
-    run->unit = unit_of(run);
-    return heddle_micro_batches_read(run->streams[index].batches, limit, source_out, error);
-}
-
-/* All its rows are in the graph, or rejected: it is committed. */
-static int micro_batch_end(struct heddle_run *run, size_t index, struct heddle_error *error)
-{
-    bool whole = false;
-    HEDDLE_TRY(heddle_micro_batches_done(run->streams[index].batches, &whole, error));
-    run->receipt.micro_batches++;
-    return HEDDLE_OK;
-}
-
 /* Rows that a run with a limit may still read of this pass. */
 static uint64_t limit_left(const struct heddle_run *run, const struct heddle_run_stream *stream)
 {
@@ -72,6 +58,57 @@ static uint64_t limit_left(const struct heddle_run *run, const struct heddle_run
         return UINT64_MAX;
     }
     return (uint64_t)limit > stream->rows ? (uint64_t)limit - stream->rows : 0;
+}
+
+/* An earlier run may have written rows of this micro-batch that lie beyond this run's limit: then its end would forget them. */
+static int check_limit(const struct heddle_run *run, const struct heddle_plan_pass *pass, uint64_t limit,
+                       struct heddle_error *error)
+{
+    enum { ROWS_LOOKED_AT = 1 << 20 };
+    const struct heddle_ledger *ledger = heddle_recorder_ledger(run->recorder);
+    uint8_t *fates = limit == UINT64_MAX ? NULL : heddle_calloc(ROWS_LOOKED_AT, sizeof *fates);
+    size_t beyond = 0;
+    if (limit == UINT64_MAX) {
+        return HEDDLE_OK;
+    }
+    if (fates == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < pass->target_count; i++) {
+        beyond += ledger->recall(ledger->context, pass->targets[i], limit, ROWS_LOOKED_AT, fates);
+    }
+    free(fates);
+    if (beyond > 0) {
+        return heddle_error_set(
+            error, HEDDLE_INVALID,
+            "the last run was cut short after it had written rows beyond the first %" PRIu64
+            ": go on without --limit, or with the one of that run",
+            limit);
+    }
+    return HEDDLE_OK;
+}
+
+/* The offsets of the micro-batch are on disk: its record is opened, and what an earlier run left of it is settled with the
+ * database; from here on its rows may be written. */
+static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limit,
+                             struct heddle_source **source_out, struct heddle_error *error)
+{
+    run->unit = unit_of(run);
+    HEDDLE_TRY(heddle_recorder_begin(run->recorder, run->unit, heddle_sink_epoch(run->sink), error));
+    HEDDLE_TRY(heddle_sink_begin(run->sink, run->unit, error));
+    HEDDLE_TRY(check_limit(run, &run->plan->passes[index], limit, error));
+    return heddle_micro_batches_read(run->streams[index].batches, limit, source_out, error);
+}
+
+/* All its rows are in the graph, or rejected: it is committed; then its record may go, and its marks. */
+static int micro_batch_end(struct heddle_run *run, size_t index, struct heddle_error *error)
+{
+    bool whole = false;
+    HEDDLE_TRY(heddle_micro_batches_done(run->streams[index].batches, &whole, error));
+    HEDDLE_TRY(heddle_recorder_end(run->recorder, error));
+    HEDDLE_TRY(heddle_sink_forget(run->sink, run->unit, error));
+    run->receipt.micro_batches++;
+    return HEDDLE_OK;
 }
 
 static uint64_t rows_of(const struct heddle_source *source)
@@ -88,11 +125,14 @@ static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_e
     const uint64_t rows = rows_of(source);
     const uint64_t unreadable = heddle_source_rows_rejected(source);
     struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
+    const struct heddle_embedding_memory memory =
+        heddle_recorder_memory(run->recorder, run->plan->targets, pass->targets, pass->target_count);
     struct heddle_pipeline pipeline = {
         .source = source,
         .slots = run->sources[pass->source].slots,
         .slot_count = pass->embeds ? run->plan->sources[pass->source].slot_count : 0,
         .threads = run->embed_threads,
+        .memory = &memory,
         .outlet = {.take = write_to_sink, .flush = flush_sink, .context = &outlet},
         .stop = &run->stop,
         .counters = &run->counters,

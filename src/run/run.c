@@ -55,6 +55,13 @@ static void set_phase(struct heddle_run *run, enum heddle_run_phase phase)
     atomic_store(&run->phase, (int)phase);
 }
 
+/* Of the load's vectors; "" where it has none. */
+static const char *precision_of(const struct heddle_run *run)
+{
+    return run->model_count > 0 ? heddle_precision_name(heddle_embedder_precision(run->models[0].embedder))
+                                : "";
+}
+
 static int connect_sink(struct heddle_run *run, struct heddle_error *error)
 {
     const char *password = NULL;
@@ -80,10 +87,16 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
         .load = {.id = run->receipt.load_id,
                  .job = run->job->name,
                  .model = embeds ? heddle_embedder_name(run->models[0].embedder) : "",
-                 .precision =
-                     embeds ? heddle_precision_name(heddle_embedder_precision(run->models[0].embedder)) : ""},
+                 .precision = precision_of(run),
+                 .owner = heddle_claim_owner(run->claim),
+                 .host = heddle_claim_host(run->claim),
+                 .checkpoint = run->folder,
+                 .fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0},
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
+        .ledger = *heddle_recorder_ledger(run->recorder),
     };
+    run->sink_options.load.owners_known =
+        heddle_claim_known(run->claim, &run->sink_options.load.owner_known_count);
     struct heddle_sink *sink = NULL;
     HEDDLE_TRY(heddle_sink_open(&run->sink_options, &sink, error));
     pthread_mutex_lock(&run->lock);
@@ -118,7 +131,9 @@ static int load(struct heddle_run *run, struct heddle_error *error)
     set_phase(run, HEDDLE_PHASE_CONNECTING);
     HEDDLE_TRY(connect_sink(run, error));
     set_phase(run, HEDDLE_PHASE_PREPARING);
+    HEDDLE_TRY(heddle_claim_announce(run->claim, precision_of(run), error));
     HEDDLE_TRY(heddle_sink_prepare(run->sink, error));
+    HEDDLE_TRY(heddle_claim_confirm(run->claim, error));
     set_phase(run, HEDDLE_PHASE_LOADING);
     HEDDLE_TRY(heddle_run_passes(run, error));
     HEDDLE_TRY(heddle_rejects_finish(run->rejects, error));

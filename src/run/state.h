@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "run/claim.h"
 #include "run/micro_batches.h"
 #include "run/pipeline.h"
+#include "run/recorder.h"
 #include "run/rejects.h"
 #include "run/run.h"
 #include "run/trigger.h"
@@ -44,7 +46,10 @@ struct heddle_run {
     size_t model_count;
     size_t embed_threads;
     const char *folder; /* checkpoint */
+    struct heddle_claim *claim;
     struct heddle_rejects *rejects;
+    struct heddle_recorder *recorder;
+    struct heddle_options settled; /* the options, with what the load's first run decided */
 
     pthread_mutex_t
         lock; /* guards `sink` and `waits` against progress and stop, which come from other threads */

@@ -7,11 +7,11 @@
  * load by itself. Every row handed to write() ends as exactly one of created, matched, folded, rejected of each target
  * it was written to, once flush() has answered HEDDLE_OK.
  *
- * A sink knows nothing of checkpoints: before a transaction goes out it calls before_send(token, …), and once its fate is
- * known outcome(token, …). run/ implements both.
+ * A sink knows nothing of checkpoints: what it sends it notes in a ledger (sink/ledger.h), which run/ keeps. A load that is
+ * to be resumed has a record with an owner and a ledger, and its rows come in micro-batches: begin, write …, flush, forget.
  *
  * Threads: one thread calls these functions, except heddle_sink_stop and heddle_sink_progress (any thread). The sink
- * starts and ends its own writer threads; reject sink and hooks are called from those.
+ * starts and ends its own writer threads; reject sink and ledger are called from those.
  */
 #ifndef HEDDLE_SINK_SINK_H
 #define HEDDLE_SINK_SINK_H
@@ -22,28 +22,6 @@
 #include "sink/target.h"
 
 struct heddle_sink;
-
-enum heddle_outcome {
-    HEDDLE_OUTCOME_COMMITTED,
-    HEDDLE_OUTCOME_FAILED,  /* known not to be in the graph */
-    HEDDLE_OUTCOME_UNKNOWN, /* the connection broke after COMMIT was sent */
-};
-
-/* Where the rows of one transaction come from. */
-struct heddle_transaction_rows {
-    size_t target;
-    size_t rows;
-    uint64_t first_sequence; /* lowest and highest batch->sequence among the rows */
-    uint64_t last_sequence;
-};
-
-/* Both may be NULL. before_send may refuse (the load then stops with its error); a token is never used twice. */
-struct heddle_transaction_hooks {
-    int (*before_send)(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
-                       struct heddle_error *error);
-    void (*outcome)(void *context, uint64_t token, enum heddle_outcome outcome);
-    void *context;
-};
 
 enum heddle_vector_index_when {
     HEDDLE_VECTOR_INDEX_AUTO,
@@ -90,7 +68,6 @@ struct heddle_sink_options {
     uint64_t seed; /* of the key hash */
     struct heddle_load_record load;
     struct heddle_reject_sink rejects;
-    struct heddle_transaction_hooks hooks;
     struct heddle_ledger ledger;
 };
 

@@ -22,9 +22,8 @@ HEDDLE = PROXY = ENV_FILE = ""
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 GROUPS = 12
 
-# How rows are written when connections break. Rows that are created join here when a lost COMMIT can be looked up: until
-# then such a load stops, and says that nobody knows.
-WRITE_MODES = ("merge",)
+# How rows are written when connections break.
+WRITE_MODES = ("merge", "create")
 
 JOB = '''version: "1"
 config: {{batch_rows: {batch_rows}, writers: {writers}, pipeline_depth: {depth}, verify: "off"}}

@@ -13,7 +13,8 @@
 
 bool heddle_answer_asks(const struct heddle_transaction *transaction)
 {
-    return transaction->written.matched < transaction->wording.sent && transaction->plan->missing != NULL;
+    return (transaction->lost || transaction->written.matched < transaction->wording.sent) &&
+           transaction->plan->missing != NULL;
 }
 
 /* The reason for a person: which end of which key is not there. */
@@ -98,6 +99,9 @@ static int find_missing(struct heddle_writer *writer, const struct heddle_transa
                         bool *is_rejected, size_t *rejected_out, struct heddle_error *error)
 {
     HEDDLE_TRY(reject_missing(writer, transaction, is_rejected, rejected_out, error));
+    if (transaction->lost) {
+        return HEDDLE_OK; /* nobody knows how many were written: all that miss no end */
+    }
     /* Rows that repeat another one's identity did not travel, and are rejected with it. */
     const size_t travelled = heddle_wording_count_marked(&transaction->wording, is_rejected);
     if (travelled + transaction->written.matched == transaction->wording.sent) {
@@ -124,14 +128,23 @@ static void note_committed(struct heddle_load *load, size_t rows)
     pthread_mutex_unlock(&load->lock);
 }
 
-int heddle_answer_account(struct heddle_writer *writer, const struct heddle_transaction *transaction,
+/* Rows of this run that merged and may have made something, nobody knows; a resume counted its own before it began. */
+static void note_perhaps(struct heddle_load *load, const struct heddle_transaction *transaction, size_t rows)
+{
+    if (transaction->plan->target->merge && transaction->token != 0) {
+        pthread_mutex_lock(&load->lock);
+        load->perhaps[transaction->plan->index] += rows;
+        pthread_mutex_unlock(&load->lock);
+    }
+}
+
+int heddle_answer_account(struct heddle_writer *writer, struct heddle_transaction *transaction,
                           struct heddle_error *error)
 {
     struct heddle_load_result result = {
         .rows = transaction->rows,
         .count = transaction->count,
-        .created = transaction->written.created,
-        .ends_created = transaction->written.ends_created,
+        .token = transaction->noted ? transaction->token : 0,
     };
     bool *is_rejected = NULL;
     int status = HEDDLE_OK;
@@ -144,6 +157,16 @@ int heddle_answer_account(struct heddle_writer *writer, const struct heddle_tran
         status = find_missing(writer, transaction, is_rejected, &result.rejected, error);
         result.is_rejected = is_rejected;
     }
+    if (transaction->lost) {
+        const size_t written = transaction->count - result.rejected;
+        note_perhaps(writer->load, transaction, written);
+        transaction->written = (struct heddle_written){
+            .matched = written,
+            .created = transaction->plan->target->merge ? 0 : written,
+            .ends_created = transaction->plan->target->merge_ends ? 2 * written : 0}; /* at most */
+    }
+    result.created = transaction->written.created;
+    result.ends_created = transaction->written.ends_created;
     if (status == HEDDLE_OK) {
         heddle_load_settle(writer->load, transaction->plan, &result);
     }
@@ -167,6 +190,7 @@ int heddle_answer_reject(struct heddle_writer *writer, const struct heddle_trans
         .count = 1,
         .rejected = 1,
         .is_rejected = &yes,
+        .token = transaction->noted ? transaction->token : 0,
     };
     heddle_load_settle(load, transaction->plan, &result);
     return HEDDLE_OK;

@@ -17,10 +17,12 @@ struct heddle_writer;
  * flight. */
 bool heddle_answer_asks(const struct heddle_transaction *transaction);
 
-/* Settles the rows of a committed transaction: rejects those that miss an end, counts the others. Errors: those of the
+/* Settles the rows of a committed transaction: rejects those that miss an end, counts the others. Of one whose answer was
+ * lost nobody knows how many rows it made: where rows are created, all that miss no end; where they are merged, none, they
+ * count as matched. Fills transaction->written then. Errors: those of the
  * connection; HEDDLE_DATABASE with ASK where nobody can name the missing ends; HEDDLE_REJECTED. */
 HEDDLE_MUST_CHECK int heddle_answer_account(struct heddle_writer *writer,
-                                            const struct heddle_transaction *transaction,
+                                            struct heddle_transaction *transaction,
                                             struct heddle_error *error);
 
 /* Settles the only row of a transaction that the server refuses for that row's sake. Errors: of the reject sink. */

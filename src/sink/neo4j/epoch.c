@@ -142,9 +142,11 @@ static int take(struct heddle_load *load, struct heddle_arena *arena, struct hed
             "another run has taken load %s at this very moment: two runs of one load cannot be", record->id);
     }
     load->epoch = next;
-    return record->fresh
-               ? heddle_marks_delete_all(load->control, load->ability.database, record->id, arena, error)
-               : HEDDLE_OK;
+    if (!record->fresh && node.lease.epoch != 0) {
+        return HEDDLE_OK;
+    }
+    /* Somebody may have deleted the load's node and left its marks: the first epoch would use their names again. */
+    return heddle_marks_delete_all(load->control, load->ability.database, record->id, arena, error);
 }
 
 int heddle_epoch_take(struct heddle_load *load, struct heddle_error *error)

@@ -10,6 +10,7 @@
 #include "schedule/parts.h"
 #include "sink/neo4j/encode.h"
 #include "sink/neo4j/ids_read.h"
+#include "sink/neo4j/resume.h"
 #include "sink/neo4j/writer.h"
 
 void heddle_load_end(struct heddle_load *load)
@@ -26,6 +27,7 @@ void heddle_load_end(struct heddle_load *load)
     free(load->samples);
     free(load->ends_created);
     free(load->recalled);
+    free(load->perhaps);
     free(load->counts);
     free(load->threads);
     heddle_scheduler_destroy(load->scheduler);
@@ -175,10 +177,11 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
     load->counts = heddle_calloc(targets + 1, sizeof *load->counts);
     load->ends_created = heddle_calloc(targets + 1, sizeof *load->ends_created);
     load->recalled = heddle_calloc(targets + 1, sizeof *load->recalled);
+    load->perhaps = heddle_calloc(targets + 1, sizeof *load->perhaps);
     load->samples = heddle_calloc(targets + 1, sizeof *load->samples);
     load->threads = heddle_calloc(load->writer_max, sizeof *load->threads);
     if (load->counts == NULL || load->ends_created == NULL || load->recalled == NULL ||
-        load->samples == NULL || load->threads == NULL) {
+        load->perhaps == NULL || load->samples == NULL || load->threads == NULL) {
         return heddle_error_out_of_memory(error);
     }
     for (size_t i = 0; i < targets; i++) {
@@ -274,7 +277,9 @@ static int lot_prepare(struct heddle_load *load, struct heddle_parcel *parcel, s
     HEDDLE_TRY(heddle_rows_convert(parcel->rows, plan->target, target_index, &load->options->rejects,
                                    &lot->ready, error));
     HEDDLE_TRY(heddle_encode_check(lot->ready, error));
+    HEDDLE_TRY(heddle_recall_ask(&load->options->ledger, lot->ready, error));
     HEDDLE_TRY(heddle_fold_rows(load->fold, lot->ready, error));
+    HEDDLE_TRY(heddle_recall_split(lot->ready, &lot->recalled, error));
     lot->rows = heddle_arena_calloc(parcel->rows->arena, lot->ready->row_count + 1, sizeof *lot->rows);
     if (lot->rows == NULL) {
         return heddle_error_out_of_memory(error);
@@ -345,10 +350,10 @@ static int parcel_admit(struct heddle_load *load, struct heddle_parcel *parcel, 
         counts->read += read;
         counts->rejected += lot->ready->rejected;
         counts->folded += lot->ready->folded;
-        load->progress.rows_done += lot->ready->rejected + lot->ready->folded;
-        parcel->open += lot->ready->row_count;
+        load->progress.rows_done += lot->ready->rejected + lot->ready->folded + lot->recalled.done_count;
+        parcel->open += lot->ready->row_count + lot->recalled.written_count;
         if (lot->plan->target->kind == HEDDLE_TARGET_NODE) {
-            parcel->open_nodes += lot->ready->row_count;
+            parcel->open_nodes += lot->ready->row_count + lot->recalled.written_count;
         }
     }
     parcel_link(load, parcel);
@@ -397,6 +402,16 @@ static int parcel_create(struct heddle_load *load, struct heddle_batch *batch, c
     return HEDDLE_OK;
 }
 
+static bool parcel_has_written(const struct heddle_parcel *parcel)
+{
+    for (size_t i = 0; i < parcel->lot_count; i++) {
+        if (parcel->lots[i].recalled.written_count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The first batch, and the first after a drain, begins a pass: its targets are what is written side by side. */
 static void begin_pass(struct heddle_load *load, const size_t *targets, size_t target_count)
 {
@@ -425,9 +440,14 @@ int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const 
     struct heddle_parcel *parcel = NULL;
     HEDDLE_TRY(parcel_create(load, batch, targets, target_count, &parcel, error));
     struct heddle_error reason = {0};
+    /* A parcel with such rows stays until they are counted; without, it may be gone when it is admitted. */
+    const bool counts_written = parcel_has_written(parcel);
     pthread_mutex_lock(&load->lock);
-    const int status = parcel_admit(load, parcel, &reason);
+    int status = parcel_admit(load, parcel, &reason);
     pthread_mutex_unlock(&load->lock);
+    if (status == HEDDLE_OK && counts_written) {
+        status = heddle_resume_count(load, parcel, &reason);
+    }
     if (status != HEDDLE_OK) {
         /* Some of its rows may be on their way already: nobody could say which. */
         heddle_load_fail(load, &reason);
@@ -460,10 +480,10 @@ int heddle_load_drain(struct heddle_load *load, struct heddle_error *error)
 
 /* Adds a result to the counters of its target: run-contract section 4. Rows known to repeat an identity are folded, as
  * long as the server did not create them (the first one may have been rejected); what is left had been there before. */
-static void count_result(struct heddle_load *load, const struct heddle_plan *plan,
-                         const struct heddle_load_result *result)
+static struct heddle_ledger_sums count_result(struct heddle_load *load, const struct heddle_plan *plan,
+                                              const struct heddle_load_result *result)
 {
-    struct heddle_target_counts *counts = &load->counts[plan->index];
+    struct heddle_ledger_sums sums = {.rejected = result->rejected};
     size_t repeats = 0;
     for (size_t i = 0; i < result->count; i++) {
         const struct heddle_lot *lot = result->rows[i].batch;
@@ -471,27 +491,34 @@ static void count_result(struct heddle_load *load, const struct heddle_plan *pla
             continue;
         }
         repeats += heddle_rows_is_repeat(lot->ready, result->rows[i].row) ? 1 : 0;
-        counts->vectors += heddle_rows_has_vector(lot->ready, result->rows[i].row) ? 1 : 0;
+        sums.vectors += heddle_rows_has_vector(lot->ready, result->rows[i].row) ? 1 : 0;
         heddle_samples_offer(load->samples[plan->index], lot->ready, result->rows[i].row);
     }
     const size_t written = result->count - result->rejected;
     const size_t created = result->created < written ? result->created : written;
     const size_t met = written - created;
     const size_t folded = repeats < met ? repeats : met;
-    counts->created += created;
-    counts->folded += folded;
-    counts->matched += met - folded;
-    counts->rejected += result->rejected;
+    sums.created = created;
+    sums.folded = folded;
+    sums.matched = met - folded;
+    heddle_counts_add(&load->counts[plan->index], &sums);
     load->ends_created[plan->index] += (int64_t)result->ends_created;
     load->progress.rows_done += result->count;
+    return sums;
 }
 
 void heddle_load_settle(struct heddle_load *load, const struct heddle_plan *plan,
                         const struct heddle_load_result *result)
 {
     struct heddle_error error = {0};
+    const struct heddle_ledger *ledger = &load->options->ledger;
     pthread_mutex_lock(&load->lock);
-    count_result(load, plan, result);
+    const struct heddle_ledger_sums sums = count_result(load, plan, result);
+    pthread_mutex_unlock(&load->lock);
+    if (result->token != 0 && ledger->outcome != NULL) {
+        ledger->outcome(ledger->context, result->token, HEDDLE_VERDICT_SETTLED, &sums);
+    }
+    pthread_mutex_lock(&load->lock);
     const bool nodes = plan->target->kind == HEDDLE_TARGET_NODE;
     for (size_t i = 0; i < result->count; i++) {
         struct heddle_parcel *parcel = ((struct heddle_lot *)result->rows[i].batch)->parcel;

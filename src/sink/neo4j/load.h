@@ -18,6 +18,7 @@
 #include "schedule/scheduler.h"
 #include "sink/fold.h"
 #include "sink/neo4j/ids.h"
+#include "sink/recall.h"
 #include "sink/neo4j/plan.h"
 #include "sink/neo4j/sample.h"
 #include "sink/neo4j/window.h"
@@ -43,6 +44,7 @@ struct heddle_lot {
     struct heddle_schedule_row *rows; /* ready->row_count, as the scheduler is given them */
     bool waits;                       /* for its nodes */
     bool held;                        /* by the window */
+    struct heddle_recalled recalled;  /* rows of a resume that are not sent */
 };
 
 struct heddle_parcel {
@@ -103,6 +105,7 @@ struct heddle_load {
     struct heddle_error failure; /* the first one */
     struct heddle_target_counts *counts;
     uint64_t *recalled;    /* a target: of counts.created, what an earlier run did */
+    uint64_t *perhaps;     /* a target: merged rows counted as matched, whose transaction's answer was lost */
     int64_t *ends_created; /* a target: nodes that its relationships made (merge_ends) */
     struct heddle_sink_progress progress;
     struct heddle_samples **samples; /* a target */
@@ -136,9 +139,11 @@ struct heddle_load_result {
     size_t ends_created;     /* nodes, by a relationship target */
     size_t rejected;         /* rows among `rows` that were rejected, in `is_rejected` */
     const bool *is_rejected; /* by position, or NULL */
+    uint64_t token;          /* that the ledger has; 0 = none */
 };
 
-/* Accounts for rows whose fate is known: counters, samples, gates, and the end of parcels. Takes the lock. */
+/* Accounts for rows whose fate is known: counters, samples, the ledger (before anybody can see that the load is done),
+ * gates, and the end of parcels. Takes the lock. */
 void heddle_load_settle(struct heddle_load *load, const struct heddle_plan *plan,
                         const struct heddle_load_result *result);
 

@@ -1,8 +1,13 @@
-/* resume.c: the beginning of a micro-batch. */
+/* resume.c: the beginning of a micro-batch, and rows that an earlier run wrote. */
 #include "sink/neo4j/resume.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "sink/neo4j/marks.h"
 #include "sink/neo4j/schema.h"
+#include "sink/neo4j/transaction.h"
+#include "sink/neo4j/writer.h"
 
 /* What settled transactions of an earlier run did counts as this run's; the rows themselves are counted as read when they
  * come by. */
@@ -43,4 +48,46 @@ int heddle_resume_begin(struct heddle_load *load, uint64_t micro_batch, struct h
     HEDDLE_TRY(heddle_marks_resolve(load, error));
     remember(load);
     return first ? count_again(load, error) : HEDDLE_OK;
+}
+
+/* The rows of one lot, as if a transaction of theirs had just come through and its answer got lost. */
+static int count_lot(struct heddle_load *load, struct heddle_lot *lot, struct heddle_arena *arena,
+                     struct heddle_error *error)
+{
+    const size_t count = lot->recalled.written_count;
+    const size_t target = lot->plan->index; /* the lot may be gone when its rows are settled */
+    struct heddle_schedule_row *rows = heddle_calloc(count, sizeof *rows);
+    if (rows == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i] = (struct heddle_schedule_row){.batch = lot, .row = lot->recalled.written[i]};
+    }
+    struct heddle_writer writer = {.load = load, .connection = load->control, .arena = arena};
+    struct heddle_transaction transaction = {.plan = lot->plan, .rows = rows, .count = count, .lost = true};
+    const int status = heddle_answer_account(&writer, &transaction, error);
+    pthread_mutex_lock(&load->lock);
+    load->recalled[target] += status == HEDDLE_OK ? transaction.written.created : 0;
+    pthread_mutex_unlock(&load->lock);
+    free(rows);
+    return status;
+}
+
+int heddle_resume_count(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_error *error)
+{
+    struct heddle_arena *arena = NULL;
+    size_t lots = 0;
+    for (size_t i = 0; i < parcel->lot_count; i++) {
+        lots += parcel->lots[i].recalled.written_count > 0 ? 1 : 0;
+    }
+    HEDDLE_TRY(heddle_arena_create(0, &arena, error));
+    int status = HEDDLE_OK;
+    for (size_t i = 0; lots > 0 && status == HEDDLE_OK; i++) {
+        if (parcel->lots[i].recalled.written_count > 0) {
+            lots--;
+            status = count_lot(load, &parcel->lots[i], arena, error);
+        }
+    }
+    heddle_arena_destroy(arena);
+    return status;
 }

@@ -72,7 +72,7 @@ int heddle_retry_until_known(struct heddle_writer *writer, struct heddle_transac
     const uint64_t start = heddle_clock_ns();
     for (unsigned tries = 1; transaction->status != HEDDLE_OK; tries++) {
         const enum heddle_error_action action = transaction->reason.action;
-        if (action == HEDDLE_ACTION_ASK && !may_repeat(transaction->plan)) {
+        if (action == HEDDLE_ACTION_ASK && writer->load->epoch == 0 && !may_repeat(transaction->plan)) {
             refuse_unknown(writer, transaction);
             break;
         }

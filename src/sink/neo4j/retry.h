@@ -2,7 +2,8 @@
  *
  *   transient failure   wait (milliseconds for locks), send again
  *   connection lost     dial again, send again where nothing can have been committed
- *   outcome unknown     send again where writing twice changes nothing (MERGE), else stop and say so
+ *   outcome unknown     send again: the mark says whether it had come through (a load without marks: where writing twice
+ *                       changes nothing, else stop and say so)
  *
  * Threads: of the writer that holds the transaction; its connection must have nothing else in flight.
  */

@@ -15,6 +15,22 @@ static int settle_halves(struct heddle_writer *writer, struct heddle_transaction
     return heddle_settle_rows(writer, transaction, plan, rows + half, count - half, error);
 }
 
+/* A transaction that is never to be sent again as it is, for SPLIT or REJECT. */
+static int settle_failed(struct heddle_writer *writer, struct heddle_transaction *transaction,
+                         struct heddle_error *error)
+{
+    if (transaction->count == 1 && !transaction->uncertain) {
+        return heddle_answer_reject(writer, transaction, error);
+    }
+    HEDDLE_TRY(heddle_transaction_give_up(writer, transaction, error));
+    if (transaction->status == HEDDLE_OK) {
+        return heddle_answer_account(writer, transaction, error);
+    }
+    transaction->noted = false; /* the ledger has its verdict */
+    return transaction->count > 1 ? settle_halves(writer, transaction, error)
+                                  : heddle_answer_reject(writer, transaction, error);
+}
+
 int heddle_settle(struct heddle_writer *writer, struct heddle_transaction *transaction,
                   struct heddle_error *error)
 {
@@ -23,11 +39,8 @@ int heddle_settle(struct heddle_writer *writer, struct heddle_transaction *trans
         return heddle_answer_account(writer, transaction, error);
     }
     const enum heddle_error_action action = transaction->reason.action;
-    if ((action == HEDDLE_ACTION_SPLIT || action == HEDDLE_ACTION_REJECT) && transaction->count > 1) {
-        return settle_halves(writer, transaction, error);
-    }
-    if (action == HEDDLE_ACTION_REJECT) {
-        return heddle_answer_reject(writer, transaction, error);
+    if (action == HEDDLE_ACTION_REJECT || (action == HEDDLE_ACTION_SPLIT && transaction->count > 1)) {
+        return settle_failed(writer, transaction, error);
     }
     if (error != NULL) {
         *error = transaction->reason;

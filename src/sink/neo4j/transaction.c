@@ -1,10 +1,11 @@
-/* transaction.c: encoding a transaction, one try of it, and the hooks around the try. */
+/* transaction.c: encoding a transaction, one try of it, and what the ledger is told of it. */
 #include "sink/neo4j/transaction.h"
 
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "sink/neo4j/marks.h"
 #include "sink/neo4j/patience.h"
 #include "sink/neo4j/writer.h"
 
@@ -55,7 +56,11 @@ int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_diale
     };
     const uint64_t start = heddle_clock_ns();
     HEDDLE_TRY(heddle_wording_choose(&transaction->wording, load->ids, error));
+    if (transaction->token == 0) {
+        transaction->token = heddle_mark_token(load);
+    }
     heddle_bolt_request_begin(transaction->request, dialect, &options);
+    heddle_mark_put(transaction->request, load, transaction->token);
     heddle_wording_write(&transaction->wording, transaction->request);
     HEDDLE_TRY(heddle_bolt_request_commit(transaction->request, error));
     transaction->dialect = dialect;
@@ -71,42 +76,28 @@ static bool same_dialect(struct heddle_pack_dialect a, struct heddle_pack_dialec
     return a.utc == b.utc && a.native_vectors == b.native_vectors && a.uuids == b.uuids;
 }
 
-static int hook_before(struct heddle_load *load, struct heddle_transaction *transaction,
-                       struct heddle_error *error)
+/* Rows and token on disk, once, before anything of them can be in the graph. */
+static int note_rows(struct heddle_load *load, struct heddle_transaction *transaction,
+                     struct heddle_error *error)
 {
-    const struct heddle_transaction_hooks *hooks = &load->options->hooks;
-    pthread_mutex_lock(&load->lock);
-    transaction->token = load->next_token++;
-    pthread_mutex_unlock(&load->lock);
-    if (hooks->before_send == NULL) {
+    const struct heddle_ledger *ledger = &load->options->ledger;
+    if (ledger->before_send == NULL || transaction->noted) {
         return HEDDLE_OK;
     }
-    struct heddle_transaction_rows rows = {
-        .target = transaction->plan->index,
-        .rows = transaction->count,
-        .first_sequence = UINT64_MAX,
-    };
+    uint64_t *positions = heddle_malloc(transaction->count * sizeof *positions);
+    if (positions == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     for (size_t i = 0; i < transaction->count; i++) {
         const struct heddle_lot *lot = transaction->rows[i].batch;
-        const uint64_t sequence = lot->ready->owner->batch->sequence;
-        rows.first_sequence = sequence < rows.first_sequence ? sequence : rows.first_sequence;
-        rows.last_sequence = sequence > rows.last_sequence ? sequence : rows.last_sequence;
+        positions[i] = lot->ready->owner->batch->position + transaction->rows[i].row;
     }
-    return hooks->before_send(hooks->context, transaction->token, &rows, error);
-}
-
-static void hook_outcome(const struct heddle_load *load, const struct heddle_transaction *transaction)
-{
-    const struct heddle_transaction_hooks *hooks = &load->options->hooks;
-    enum heddle_outcome outcome = HEDDLE_OUTCOME_COMMITTED;
-    if (transaction->status != HEDDLE_OK) {
-        /* Every exchange fails with the action that the Bolt room set: only it knows how far COMMIT got. */
-        outcome =
-            transaction->reason.action == HEDDLE_ACTION_ASK ? HEDDLE_OUTCOME_UNKNOWN : HEDDLE_OUTCOME_FAILED;
-    }
-    if (hooks->outcome != NULL) {
-        hooks->outcome(hooks->context, transaction->token, outcome);
-    }
+    const struct heddle_ledger_rows rows = {
+        .target = transaction->plan->index, .count = transaction->count, .positions = positions};
+    const int status = ledger->before_send(ledger->context, transaction->token, &rows, error);
+    transaction->noted = status == HEDDLE_OK;
+    free(positions);
+    return status;
 }
 
 /* Adds to the progress what a call to the server took. */
@@ -134,7 +125,7 @@ static int make_ready(struct heddle_writer *writer, struct heddle_transaction *t
     if (!transaction->encoded || !same_dialect(transaction->dialect, dialect)) {
         HEDDLE_TRY(heddle_transaction_encode(writer->load, dialect, transaction, error));
     }
-    return hook_before(writer->load, transaction, error);
+    return note_rows(writer->load, transaction, error);
 }
 
 int heddle_transaction_send(struct heddle_writer *writer, struct heddle_transaction *transaction)
@@ -149,10 +140,39 @@ int heddle_transaction_send(struct heddle_writer *writer, struct heddle_transact
     const uint64_t start = heddle_clock_ns();
     transaction->status = heddle_bolt_send(writer->connection, transaction->request, &transaction->reason);
     note_exchange(writer, start);
-    if (transaction->status != HEDDLE_OK) {
-        hook_outcome(writer->load, transaction);
-    }
+    transaction->uncertain = transaction->uncertain || transaction->reason.action == HEDDLE_ACTION_ASK;
     return transaction->status;
+}
+
+/* What the failure of a try says about the transaction. Only the Bolt room knows how far COMMIT got: ASK. */
+static void judge_failure(const struct heddle_load *load, const struct heddle_bolt_answer *answer,
+                          struct heddle_transaction *transaction)
+{
+    switch (heddle_mark_judge(load, answer, &transaction->reason)) {
+    case HEDDLE_MARK_INNOCENT: break;
+    case HEDDLE_MARK_LOST: transaction->status = heddle_mark_lost(load, &transaction->reason); return;
+    case HEDDLE_MARK_THERE:
+        if (transaction->uncertain) {
+            transaction->lost = true;
+            transaction->status = HEDDLE_OK;
+            transaction->reason = (struct heddle_error){0};
+            return;
+        }
+        transaction->status = heddle_error_set(
+            &transaction->reason, HEDDLE_INTERNAL,
+            "target %s: a transaction that was never sent before has its mark in the database already (%s)",
+            transaction->plan->target->name, load->options->load.id);
+        transaction->reason.action = HEDDLE_ACTION_FATAL;
+        return;
+    }
+    const bool unknown = transaction->reason.action == HEDDLE_ACTION_ASK;
+    transaction->uncertain = transaction->uncertain || unknown;
+    /* With a mark the very same may be said twice; without, only what may run twice. */
+    if (!(unknown && load->epoch != 0) &&
+        heddle_wording_reword(&transaction->wording, answer, &transaction->reason)) {
+        transaction->encoded = false; /* the next send says the rows in other words */
+        transaction->reason.action = unknown ? HEDDLE_ACTION_ASK : HEDDLE_ACTION_RETRY;
+    }
 }
 
 int heddle_transaction_receive(struct heddle_writer *writer, struct heddle_transaction *transaction)
@@ -163,14 +183,33 @@ int heddle_transaction_receive(struct heddle_writer *writer, struct heddle_trans
     transaction->status =
         heddle_bolt_receive(writer->connection, writer->arena, &answer, &transaction->reason);
     note_exchange(writer, start);
-    hook_outcome(writer->load, transaction);
     if (transaction->status == HEDDLE_OK) {
+        answer.counters.nodes_created -= writer->load->epoch != 0 ? 1 : 0; /* the mark */
         transaction->written = heddle_wording_read(&transaction->wording, &answer);
-    } else if (heddle_wording_reword(&transaction->wording, &answer, &transaction->reason)) {
-        transaction->encoded = false; /* the next send says the rows in other words */
-        if (transaction->reason.action != HEDDLE_ACTION_ASK) {
-            transaction->reason.action = HEDDLE_ACTION_RETRY;
-        }
+    } else {
+        judge_failure(writer->load, &answer, transaction);
     }
     return transaction->status;
+}
+
+int heddle_transaction_give_up(struct heddle_writer *writer, struct heddle_transaction *transaction,
+                               struct heddle_error *error)
+{
+    struct heddle_load *load = writer->load;
+    const struct heddle_ledger *ledger = &load->options->ledger;
+    if (transaction->uncertain && load->epoch != 0) {
+        bool written = false;
+        heddle_arena_reset(writer->arena);
+        HEDDLE_TRY(
+            heddle_mark_close(load, writer->connection, writer->arena, transaction->token, &written, error));
+        if (written) {
+            transaction->lost = true;
+            transaction->status = HEDDLE_OK;
+            return HEDDLE_OK;
+        }
+    }
+    if (ledger->outcome != NULL && transaction->noted) {
+        ledger->outcome(ledger->context, transaction->token, HEDDLE_VERDICT_VOID, NULL);
+    }
+    return HEDDLE_OK;
 }

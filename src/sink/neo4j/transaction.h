@@ -32,8 +32,12 @@ struct heddle_transaction {
     struct heddle_wording wording;       /* which statements say the rows */
     struct heddle_pack_dialect dialect;  /* that the request is encoded in */
     bool encoded;
+    /* The token of its mark: one for all tries, made when it is first encoded; 0 before. */
+    uint64_t token;
+    bool noted;     /* the ledger has it */
+    bool uncertain; /* a try ended without an answer to COMMIT: it may be in the graph, now or later */
+    bool lost;      /* it is in the graph, and the answer that said so was lost */
     /* The last try, and what came of it. */
-    uint64_t token; /* for the hooks */
     uint64_t dials; /* writer->dials: on which connection it was */
     int status;
     struct heddle_error reason; /* where it failed: action RETRY, ASK, SPLIT, REJECT or FATAL */
@@ -54,13 +58,20 @@ HEDDLE_MUST_CHECK int heddle_transaction_encode(struct heddle_load *load, struct
                                                 struct heddle_transaction *transaction,
                                                 struct heddle_error *error);
 
-/* Connects where that is needed (patience.h), tells the hook, hands the request to the network. On failure nothing was
+/* Connects where that is needed (patience.h), notes rows and token in the ledger, hands the request to the network. On failure nothing was
  * committed and `reason` of the transaction says what to do, as after receive(). */
 HEDDLE_MUST_CHECK int heddle_transaction_send(struct heddle_writer *writer,
                                               struct heddle_transaction *transaction);
 
-/* Waits for the answer to the oldest request of the writer's connection, which must be this one; tells the hook. Answers
- * transaction->status. */
+/* Waits for the answer to the oldest request of the writer's connection, which must be this one. A mark that is there
+ * after an unknown outcome says that it is committed (`lost`). Answers transaction->status. */
 int heddle_transaction_receive(struct heddle_writer *writer, struct heddle_transaction *transaction);
+
+/* Tells the ledger that the transaction will never be in the graph: its rows go in others. Where a try may still come
+ * through, it is closed first (marks.h); if it did come through, the transaction is `lost` and committed: status is
+ * HEDDLE_OK, and the ledger was told nothing. Errors: of heddle_mark_close(). */
+HEDDLE_MUST_CHECK int heddle_transaction_give_up(struct heddle_writer *writer,
+                                                 struct heddle_transaction *transaction,
+                                                 struct heddle_error *error);
 
 #endif

@@ -117,6 +117,7 @@ __attribute__((unused)) static int live_write(struct live *live, const struct re
     static const size_t all[] = {TARGET_REMOVAL, TARGET_AIRCRAFT, TARGET_COMPONENT, TARGET_REMOVED_FROM,
                                  TARGET_OF_COMPONENT};
     struct heddle_batch *batch = fixture_batch(rows, count, live->sequence++, live->row);
+    batch->position = live->row;
     live->row += count;
     const int status = heddle_sink_write(live->sink, batch, all, live->options.target_count, error);
     heddle_batch_release(batch);

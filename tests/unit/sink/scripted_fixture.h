@@ -27,10 +27,10 @@
 #define TOO_LARGE "Neo.ClientError.General.TransactionOutOfMemoryError"
 #define READ_ONLY "Neo.ClientError.Security.Forbidden"
 
-/* What the hooks were told. */
+/* What the ledger was told. */
 struct told {
     size_t sent;
-    size_t outcomes[3];
+    size_t verdicts[3];
 };
 
 /* A load without threads, whose server is a script. */
@@ -46,9 +46,8 @@ struct scripted {
     struct bolt_script script;
 };
 
-__attribute__((unused)) static int tell_before(void *context, uint64_t token,
-                                               const struct heddle_transaction_rows *rows,
-                                               struct heddle_error *error)
+__attribute__((unused)) static int
+tell_before(void *context, uint64_t token, const struct heddle_ledger_rows *rows, struct heddle_error *error)
 {
     (void)token;
     (void)rows;
@@ -57,10 +56,12 @@ __attribute__((unused)) static int tell_before(void *context, uint64_t token,
     return HEDDLE_OK;
 }
 
-__attribute__((unused)) static void tell_outcome(void *context, uint64_t token, enum heddle_outcome outcome)
+__attribute__((unused)) static void tell_outcome(void *context, uint64_t token, enum heddle_verdict verdict,
+                                                 const struct heddle_ledger_sums *sums)
 {
     (void)token;
-    ((struct told *)context)->outcomes[outcome]++;
+    (void)sums;
+    ((struct told *)context)->verdicts[verdict]++;
 }
 
 __attribute__((unused)) static void scripted_init(struct scripted *test, const char *const *lines)
@@ -73,7 +74,7 @@ __attribute__((unused)) static void scripted_init(struct scripted *test, const c
         .targets = test->job.targets,
         .target_count = TARGETS,
         .rejects = {fixture_reject, &test->rejects},
-        .hooks = {tell_before, tell_outcome, &test->told},
+        .ledger = {.before_send = tell_before, .outcome = tell_outcome, .context = &test->told},
     };
     test->load.options = &test->options;
     test->load.bolt = bolt_script_options(&test->script);

@@ -21,6 +21,9 @@
 #define TAKE(EPOCH)                                                                                          \
     "C: RUN MERGE (l:HeddleLoad", "C: PULL", "S: SUCCESS {\"fields\": [\"epoch\"]}",                         \
         "S: RECORD [" EPOCH "]", "S: SUCCESS {}"
+#define SWEEP                                                                                                \
+    "C: RUN MATCH (t:HeddleTx) WHERE t.id STARTS WITH", "C: PULL", "S: SUCCESS {\"fields\": [\"deleted\"]}", \
+        "S: RECORD [0]", "S: SUCCESS {}"
 #define VOID "C: RUN CREATE (t:HeddleTx {id: $id, void: true})", "C: PULL"
 #define FAILED(CODE)                                                                                         \
     "S: FAILURE {\"neo4j_code\": \"" CODE "\", \"message\": \"because of the test\"}", "S: IGNORED"
@@ -97,7 +100,7 @@ static void must_refuse(const char *const *lines, const char *known, const char 
 static void a_load_that_nobody_knows_is_taken(void **state)
 {
     (void)state;
-    static const char *const lines[] = {LOGIN, CONSTRAINTS, NO_NODE, TAKE("1"), NULL};
+    static const char *const lines[] = {LOGIN, CONSTRAINTS, NO_NODE, TAKE("1"), SWEEP, NULL};
     must_take(lines, NULL, 1);
 }
 
@@ -105,8 +108,8 @@ static void the_record_of_a_version_without_epochs_is_a_load_that_nobody_took(vo
 {
     (void)state;
     static const char *const lines[] = {
-        LOGIN, CONSTRAINTS, NODE("[null, null, null, null, null, 7, \"bf16\", \"2026-01-01T00:00:00Z\"]"),
-        TAKE("1"), NULL};
+        LOGIN,     CONSTRAINTS, NODE("[null, null, null, null, null, 7, \"bf16\", \"2026-01-01T00:00:00Z\"]"),
+        TAKE("1"), SWEEP,       NULL};
     must_take(lines, NULL, 1);
 }
 

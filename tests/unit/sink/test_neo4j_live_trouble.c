@@ -1,5 +1,5 @@
 /* test_neo4j_live_trouble.c: the Neo4j sink against a real server while somebody makes trouble: foreign locks, broken
- * connections, a server that goes away, hooks that refuse, a stop in the middle.
+ * connections, a server that goes away, a ledger that refuses, a stop in the middle.
  */
 #include "live_fixture.h"
 #include "proxy_fixture.h"
@@ -184,17 +184,17 @@ static void a_creating_load_stops_when_nobody_knows_what_was_committed(void **st
     generated_free(&made);
 }
 
-/* What the hooks saw. */
+/* What the ledger saw. */
 struct hook_log {
     pthread_mutex_t lock;
     unsigned char state[4096]; /* of a token: 1 = sent, 2 = settled */
     size_t sent;
     size_t committed;
     uint64_t rows[TARGETS];
-    uint64_t last_sequence;
+    uint64_t last; /* position */
 };
 
-static int log_before(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
+static int log_before(void *context, uint64_t token, const struct heddle_ledger_rows *rows,
                       struct heddle_error *error)
 {
     struct hook_log *log = context;
@@ -202,26 +202,29 @@ static int log_before(void *context, uint64_t token, const struct heddle_transac
     pthread_mutex_lock(&log->lock);
     assert_true(token < sizeof log->state);
     assert_int_equal(log->state[token], 0);
-    assert_true(rows->first_sequence <= rows->last_sequence);
     log->state[token] = 1;
     log->sent++;
-    log->rows[rows->target] += rows->rows;
-    log->last_sequence = rows->last_sequence > log->last_sequence ? rows->last_sequence : log->last_sequence;
+    log->rows[rows->target] += rows->count;
+    for (size_t i = 0; i < rows->count; i++) {
+        log->last = rows->positions[i] > log->last ? rows->positions[i] : log->last;
+    }
     pthread_mutex_unlock(&log->lock);
     return HEDDLE_OK;
 }
 
-static void log_outcome(void *context, uint64_t token, enum heddle_outcome outcome)
+static void log_outcome(void *context, uint64_t token, enum heddle_verdict verdict,
+                        const struct heddle_ledger_sums *sums)
 {
     struct hook_log *log = context;
     pthread_mutex_lock(&log->lock);
     assert_int_equal(log->state[token], 1);
     log->state[token] = 2;
-    log->committed += outcome == HEDDLE_OUTCOME_COMMITTED ? 1 : 0;
+    assert_true((sums != NULL) == (verdict == HEDDLE_VERDICT_SETTLED));
+    log->committed += verdict == HEDDLE_VERDICT_SETTLED ? 1 : 0;
     pthread_mutex_unlock(&log->lock);
 }
 
-static void every_transaction_passes_both_hooks_once(void **state)
+static void every_transaction_stands_in_the_ledger_once(void **state)
 {
     (void)state;
     struct live live;
@@ -229,7 +232,8 @@ static void every_transaction_passes_both_hooks_once(void **state)
     struct generated made = generate(3000, 40);
     pthread_mutex_init(&log.lock, NULL);
     live_init(&live, 2);
-    live.options.hooks = (struct heddle_transaction_hooks){log_before, log_outcome, &log};
+    live.options.ledger =
+        (struct heddle_ledger){.before_send = log_before, .outcome = log_outcome, .context = &log};
     live_open(&live);
     write_all(&live, &made, 300);
     must_flush(&live);
@@ -238,13 +242,13 @@ static void every_transaction_passes_both_hooks_once(void **state)
     assert_int_equal(log.committed, progress.transactions);
     assert_true(log.sent >= log.committed);
     assert_true(log.rows[TARGET_REMOVAL] >= 3000);
-    assert_int_equal(log.last_sequence, 9);
+    assert_int_equal(log.last, 2999);
     live_close(&live);
     generated_free(&made);
     pthread_mutex_destroy(&log.lock);
 }
 
-static int refuse_to_send(void *context, uint64_t token, const struct heddle_transaction_rows *rows,
+static int refuse_to_send(void *context, uint64_t token, const struct heddle_ledger_rows *rows,
                           struct heddle_error *error)
 {
     (void)context;
@@ -253,14 +257,14 @@ static int refuse_to_send(void *context, uint64_t token, const struct heddle_tra
     return heddle_error_set(error, HEDDLE_IO, "the journal's disk is full");
 }
 
-static void a_hook_that_refuses_stops_the_load_with_its_reason(void **state)
+static void a_ledger_that_refuses_stops_the_load_with_its_reason(void **state)
 {
     (void)state;
     struct live live;
     struct heddle_error error = {0};
     const struct removal row = {1, "pump", "N1", "C1", 5, true};
     live_init(&live, 2);
-    live.options.hooks = (struct heddle_transaction_hooks){refuse_to_send, NULL, NULL};
+    live.options.ledger = (struct heddle_ledger){.before_send = refuse_to_send};
     live_open(&live);
     must_write(&live, &row, 1);
     assert_int_equal(heddle_sink_flush(live.sink, &error), HEDDLE_IO);
@@ -296,8 +300,8 @@ static int run_live(void)
         cmocka_unit_test(connections_that_break_cost_retries_but_no_row),
         cmocka_unit_test(a_server_that_is_away_for_a_moment_is_waited_for),
         cmocka_unit_test(a_creating_load_stops_when_nobody_knows_what_was_committed),
-        cmocka_unit_test(every_transaction_passes_both_hooks_once),
-        cmocka_unit_test(a_hook_that_refuses_stops_the_load_with_its_reason),
+        cmocka_unit_test(every_transaction_stands_in_the_ledger_once),
+        cmocka_unit_test(a_ledger_that_refuses_stops_the_load_with_its_reason),
         cmocka_unit_test(stopping_ends_write_and_flush_and_leaves_whole_transactions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
