@@ -501,7 +501,7 @@ static struct heddle_ledger_sums count_result(struct heddle_load *load, const st
     sums.created = created;
     sums.folded = folded;
     sums.matched = met - folded;
-    heddle_counts_add(&load->counts[plan->index], &sums);
+    heddle_target_counts_add(&load->counts[plan->index], &sums);
     load->ends_created[plan->index] += (int64_t)result->ends_created;
     load->progress.rows_done += result->count;
     return sums;
