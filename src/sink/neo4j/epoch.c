@@ -63,7 +63,7 @@ static int ask(struct heddle_load *load, const char *text, const struct node *no
         {.name = "precision", .text = record->precision == NULL ? "" : record->precision},
         {.name = "seen", .kind = HEDDLE_ASK_INTEGER, .integer = node->lease.epoch},
         {.name = "seed", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)load->options->seed},
-        {.name = "parts", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)heddle_window_parts(load->window)},
+        {.name = "parts", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)load->parts},
         {.name = "format", .kind = HEDDLE_ASK_INTEGER, .integer = HEDDLE_LEASE_FORMAT},
         {.name = "fresh", .kind = HEDDLE_ASK_INTEGER, .integer = record->fresh ? 1 : 0},
     };
