@@ -2,10 +2,10 @@
  * a given road. bench/relationships runs it beside its peers, on the same edges.
  *
  *     relationships_load nodes COUNT
- *     relationships_load raw EDGES TYPE create|merge|guarded key|id naive|tiles WRITERS
- *     relationships_load heddle EDGES TYPE create|merge key|id ROAD WRITERS
+ *     relationships_load raw EDGES TYPE create|merge|guarded key|id naive|tiles WRITERS [ROWS]
+ *     relationships_load heddle EDGES TYPE create|merge key|id ROAD WRITERS [ROWS]
  *
- * EDGES is a file of pairs of 64-bit numbers: the `id` of nodes (:BenchNode {id}). Address and password come from
+ * ROWS = rows a transaction. EDGES is a file of pairs of 64-bit numbers: the `id` of nodes (:BenchNode {id}). Address and password come from
  * NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD. Prints one line of JSON. In the clock: everything from the first row on,
  * the reading back of ids included; the raw client's batches are encoded before. Not in it: connecting.
  */
@@ -35,6 +35,7 @@ struct setting {
     const char *write; /* create, merge, guarded */
     bool by_id;
     size_t writers;
+    size_t batch_rows;
 };
 
 static int complain(const struct heddle_error *error)
@@ -69,11 +70,8 @@ static void raw_text(const struct setting *setting, char *out, size_t size)
             ? "MATCH (a) WHERE id(a) = r[0] AND a.id = r[2] AND CASE WHEN a:BenchNode THEN true END "
               "MATCH (b) WHERE id(b) = r[1] AND b.id = r[3] AND CASE WHEN b:BenchNode THEN true END"
             : "MATCH (a:BenchNode {id: r[0]}) MATCH (b:BenchNode {id: r[1]})";
-    const char *over = getenv("RAW_WRITE"); /* for trying statements out */
     char write[512];
-    if (over != NULL) {
-        snprintf(write, sizeof write, "%s", over);
-    } else if (strcmp(setting->write, "guarded") == 0) {
+    if (strcmp(setting->write, "guarded") == 0) {
         snprintf(write, sizeof write,
                  "CALL (a, b) { WITH a, b WHERE NOT EXISTS { (a)-[:%s]->(b) } CREATE (a)-[:%s]->(b) }",
                  setting->type, setting->type);
@@ -199,12 +197,12 @@ static struct raw_transaction *raw_prepare(const struct setting *setting, struct
         tiles = deal_tiles(edges, setting->writers * RAW_PARTS_EACH, sizes, parts_of);
     }
     raw_text(setting, text, sizeof text);
-    struct raw_transaction *list = calloc(edges->count / BATCH_ROWS + tiles + 1, sizeof *list);
+    struct raw_transaction *list = calloc(edges->count / setting->batch_rows + tiles + 1, sizeof *list);
     size_t count = 0;
     size_t at = 0;
     for (size_t tile = 0; list != NULL && edges->pairs != NULL && tile < tiles; tile++) {
         for (const size_t end = at + sizes[tile]; at < end;) {
-            const size_t rows = end - at < BATCH_ROWS ? end - at : BATCH_ROWS;
+            const size_t rows = end - at < setting->batch_rows ? end - at : setting->batch_rows;
             list[count].a = parts_of[tile][0];
             list[count].b = parts_of[tile][1];
             if (!raw_encode(setting, dialect, text, edges->pairs + 2 * at, ids, rows, &list[count++])) {
@@ -409,7 +407,7 @@ static int run_heddle(const struct setting *setting, const struct edges *edges, 
         .targets = targets,
         .target_count = 2,
         .writers = setting->writers,
-        .batch_rows = BATCH_ROWS,
+        .batch_rows = setting->batch_rows,
         .ends_by_key = !setting->by_id,
         .tx_timeout_ms = 300000,
         .seed = 7,
@@ -459,15 +457,15 @@ static int learn_server(struct setting *setting)
 
 int main(int argc, char **argv)
 {
-    struct setting setting = {.writers = 2};
+    struct setting setting = {.writers = 2, .batch_rows = BATCH_ROWS};
     struct edges edges = {0};
     struct heddle_error error = {0};
     enum heddle_road road = HEDDLE_ROAD_AUTO;
     const bool nodes = argc == 3 && strcmp(argv[1], "nodes") == 0;
-    if (!nodes && argc != 8) {
+    if (!nodes && argc != 8 && argc != 9) {
         fprintf(stderr,
                 "usage: relationships_load nodes COUNT | raw|heddle EDGES TYPE create|merge|guarded key|id "
-                "naive|tiles|ROAD WRITERS\n");
+                "naive|tiles|ROAD WRITERS [ROWS]\n");
         return EXIT_FAILURE;
     }
     if (learn_server(&setting) != EXIT_SUCCESS) {
@@ -480,7 +478,9 @@ int main(int argc, char **argv)
     setting.write = argv[4];
     setting.by_id = strcmp(argv[5], "id") == 0;
     setting.writers = (size_t)strtoull(argv[7], NULL, 10);
-    if (setting.writers == 0 || setting.writers > RAW_WRITERS_MAX || !edges_read(argv[2], &edges)) {
+    setting.batch_rows = argc == 9 ? (size_t)strtoull(argv[8], NULL, 10) : BATCH_ROWS;
+    if (setting.writers == 0 || setting.batch_rows == 0 || setting.writers > RAW_WRITERS_MAX ||
+        !edges_read(argv[2], &edges)) {
         return EXIT_FAILURE;
     }
     int status = EXIT_FAILURE;
