@@ -188,6 +188,10 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
         HEDDLE_TRY(heddle_samples_create(load->options->seed + i, &load->samples[i], error));
     }
     HEDDLE_TRY(heddle_fold_create(load->options->seed, 0, &load->fold, error));
+    /* Where the server does not tell its cores, two writers are a start. */
+    const size_t start = load->ability.cores > 0 || load->writer_max < 2 ? load->writer_max : 2;
+    const bool asked = load->options->writers > 0;
+    heddle_adapt_start(&load->adapt, asked ? load->writer_max : start, load->writer_max, asked);
     load->parts = heddle_parts_wanted(heddle_writers_in_flight_max(load), true, UINT64_MAX, 1);
     if (!load->options->ends_by_key) {
         HEDDLE_TRY(heddle_ids_create(0, &load->ids, error));
@@ -338,6 +342,7 @@ static void parcel_link(struct heddle_load *load, struct heddle_parcel *parcel)
     }
     load->open_bytes += parcel->bytes;
     load->open_rows += parcel->open;
+    load->rows_taken_in += parcel->open;
 }
 
 /* Counts what conversion found and puts the parcel on its way; with the lock held. */

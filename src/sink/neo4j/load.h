@@ -18,6 +18,7 @@
 #include "schedule/scheduler.h"
 #include "sink/fold.h"
 #include "sink/neo4j/ids.h"
+#include "sink/neo4j/adapt.h"
 #include "sink/recall.h"
 #include "sink/neo4j/plan.h"
 #include "sink/neo4j/sample.h"
@@ -115,6 +116,9 @@ struct heddle_load {
     size_t writers_at_work;
     pthread_t *threads;
     size_t thread_count;
+    size_t writers_made;
+    uint64_t rows_taken_in; /* of all targets, ever */
+    struct heddle_adapt adapt;
 };
 
 /* Makes the shared state. Errors: HEDDLE_OUT_OF_MEMORY. */

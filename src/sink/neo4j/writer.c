@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "sink/neo4j/outbox.h"
@@ -15,6 +16,9 @@ static const long IDLE_NS = 200L * 1000 * 1000;
 
 /* With nothing in flight, this share of a transaction is enough to start: the server would idle else. */
 enum { EAGER_SHARE = 4 };
+
+/* A second writer would connect while the first is done. */
+enum { SMALL_LOAD_ROWS = 2 * HEDDLE_PLAN_ROWS };
 
 /* Encoding takes a small part of the time that the server takes, so a few transactions ahead feed many writers; each may
  * hold 4 MiB. */
@@ -61,6 +65,15 @@ static size_t rows_wanted(const struct heddle_load *load, bool waited)
         return HEDDLE_PLAN_ROWS / EAGER_SHARE;
     }
     return SIZE_MAX;
+}
+
+/* True where this writer has to rest; with the lock held. */
+static bool rests(const struct heddle_writer *writer)
+{
+    const struct heddle_load *load = writer->load;
+    const bool small = load->options->writers == 0 && load->rows_taken_in <= SMALL_LOAD_ROWS;
+    const size_t wanted = small ? 1 : load->adapt.now;
+    return writer->index >= wanted;
 }
 
 /* Waits for a change; answers true where nothing happened for a while although rows are waiting. With the lock held. */
@@ -152,6 +165,10 @@ static int take(struct heddle_writer *writer, struct heddle_transaction **transa
             status = HEDDLE_CLOSED;
             break;
         }
+        if (writer->sent_count == 0 && rests(writer)) {
+            pthread_cond_wait(&load->work_changed, &load->lock);
+            continue;
+        }
         *transaction_out = heddle_outbox_take(load->outbox);
         status = *transaction_out != NULL ? HEDDLE_OK
                                           : pick(load, rows_wanted(load, waited), transaction_out, error);
@@ -201,6 +218,8 @@ static int settle(struct heddle_writer *writer, struct heddle_transaction *trans
     struct heddle_load *load = writer->load;
     const int status = heddle_settle(writer, transaction, error);
     pthread_mutex_lock(&load->lock);
+    (void)heddle_adapt_note(&load->adapt, transaction->plan->index, transaction->count,
+                            load->progress.deadlocks, heddle_clock_ns());
     release(load, transaction);
     pthread_mutex_unlock(&load->lock);
     return status;
@@ -313,6 +332,9 @@ static void *writer_main(void *context)
     struct heddle_error error = {0};
     int status = heddle_writer_init(load, &writer, &error);
     if (status == HEDDLE_OK) {
+        pthread_mutex_lock(&load->lock);
+        writer.index = load->writers_made++;
+        pthread_mutex_unlock(&load->lock);
         status = heddle_writer_work(&writer, &error);
     }
     /* CLOSED is the ordinary end; INTERRUPTED comes from waiting while the load was already ending. */

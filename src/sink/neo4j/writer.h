@@ -6,6 +6,9 @@
  * answered; the parts of all of them are held, so they meet nowhere. When one of them fails, the answers to the others are
  * taken in first (the server ignores what was sent behind a failure), then each is brought to its end on its own.
  *
+ * How many of them are at work follows the server's answers (adapt.h): the others rest. While all that has come is no more
+ * than a transaction or two, one writes it.
+ *
  * A writer connects with its first work, so a small load does not pay for connections it does not use.
  */
 #ifndef HEDDLE_SINK_NEO4J_WRITER_H
@@ -26,6 +29,7 @@ struct heddle_writer {
     struct heddle_transaction *sent[HEDDLE_BOLT_IN_FLIGHT_MAX]; /* not yet answered, oldest first */
     size_t sent_count;
     bool at_work; /* counted in load->writers_at_work */
+    size_t index; /* writers from load->adapt.now on rest */
 };
 
 /* Errors: HEDDLE_OUT_OF_MEMORY; destroy() is due even then. */
