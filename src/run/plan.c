@@ -28,7 +28,9 @@ static size_t lowest_level(const struct heddle_plan *plan, const struct heddle_j
     struct heddle_target *target = &plan->targets[index];
     size_t level = 0;
     for (size_t i = 0; i < plan->target_count; i++) {
-        if (depends_on(bases[index], plan->targets[i].name) && levels[i] + 1 > level) {
+        const bool after_all =
+            target->kind == HEDDLE_TARGET_QUERY && plan->targets[i].kind != HEDDLE_TARGET_QUERY;
+        if ((after_all || depends_on(bases[index], plan->targets[i].name)) && levels[i] + 1 > level) {
             level = levels[i] + 1;
         }
     }
@@ -62,12 +64,31 @@ static int find_levels(struct heddle_plan *plan, const struct heddle_job_target 
     return HEDDLE_OK;
 }
 
+static bool shares_pass(const struct heddle_plan *plan, const size_t *levels, size_t level, size_t source,
+                        size_t target)
+{
+    return levels[target] == level && plan->targets[target].source == source &&
+           plan->targets[target].kind != HEDDLE_TARGET_QUERY;
+}
+
+static int add_query_pass(struct heddle_plan *plan, size_t target, struct heddle_error *error)
+{
+    size_t *member = heddle_arena_calloc(plan->arena, 1, sizeof *member);
+    if (member == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    *member = target;
+    plan->passes[plan->pass_count++] = (struct heddle_plan_pass){
+        .source = plan->targets[target].source, .targets = member, .target_count = 1};
+    return HEDDLE_OK;
+}
+
 static int add_pass(struct heddle_plan *plan, const size_t *levels, size_t level, size_t source,
                     struct heddle_error *error)
 {
     size_t count = 0;
     for (size_t i = 0; i < plan->target_count; i++) {
-        count += levels[i] == level && plan->targets[i].source == source;
+        count += shares_pass(plan, levels, level, source, i);
     }
     if (count == 0) {
         return HEDDLE_OK;
@@ -79,7 +100,7 @@ static int add_pass(struct heddle_plan *plan, const size_t *levels, size_t level
     struct heddle_plan_pass *pass = &plan->passes[plan->pass_count++];
     *pass = (struct heddle_plan_pass){.source = source, .targets = members};
     for (size_t i = 0; i < plan->target_count; i++) {
-        if (levels[i] == level && plan->targets[i].source == source) {
+        if (shares_pass(plan, levels, level, source, i)) {
             members[pass->target_count++] = i;
             pass->embeds = pass->embeds || plan->targets[i].vector_property != NULL;
         }
@@ -103,6 +124,11 @@ static int make_passes(struct heddle_plan *plan, const struct heddle_job_target 
     for (size_t level = 0; level <= highest; level++) {
         for (size_t source = 0; source < plan->job->source_count; source++) {
             HEDDLE_TRY(add_pass(plan, levels, level, source, error));
+        }
+        for (size_t i = 0; i < plan->target_count; i++) {
+            if (plan->targets[i].kind == HEDDLE_TARGET_QUERY && levels[i] == level) {
+                HEDDLE_TRY(add_query_pass(plan, i, error));
+            }
         }
     }
     return HEDDLE_OK;

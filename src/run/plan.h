@@ -6,7 +6,8 @@
  * Passes: targets have levels. A node target is on level 0; a relationship whose rows carry their own nodes (same source,
  * the very columns that key those nodes) shares their level and follows them batch by batch; any other relationship is
  * one level above its nodes, because its ends may lie anywhere in their sources; `depends_on` lifts a target one level
- * above what it names. A pass is one source read once for all its targets of one level.
+ * above what it names. A pass is one source read once for all its targets of one level. Query targets come after all
+ * others and have a pass each: nobody knows what they and others would do to each other.
  *
  * Ownership: everything lies in the plan's arena; the job must outlive it. Threads: read-only once made.
  */
@@ -27,6 +28,7 @@ struct heddle_plan_source {
     const struct heddle_job_source *job;
     const char *const *columns; /* projection */
     size_t column_count;
+    bool whole_rows; /* a query reads it: open it without a projection, then heddle_plan_bind() */
     struct heddle_plan_slot *slots;
     size_t slot_count;
 };
@@ -41,7 +43,7 @@ struct heddle_plan_pass {
 struct heddle_plan {
     struct heddle_arena *arena;
     const struct heddle_job *job;
-    struct heddle_target *targets; /* active nodes in job order, then active relationships */
+    struct heddle_target *targets; /* active nodes in job order, then active relationships, then queries */
     size_t target_count;
     struct heddle_plan_source *sources; /* as job->sources */
     struct heddle_plan_pass *passes;
@@ -57,6 +59,11 @@ HEDDLE_MUST_CHECK int heddle_plan_create(const struct heddle_job *job, struct he
  * of the job says otherwise (both named). */
 HEDDLE_MUST_CHECK int heddle_plan_set_dimensions(struct heddle_plan *plan, size_t source, size_t slot,
                                                  uint32_t dimensions, struct heddle_error *error);
+
+/* Of a source with `whole_rows`: each field gets its place in `schema`, which has all of the source's columns; no-op for
+ * others. Before the types are checked. Errors: HEDDLE_JOB (a field that the source does not have). */
+HEDDLE_MUST_CHECK int heddle_plan_bind(struct heddle_plan *plan, size_t source,
+                                       const struct heddle_schema *schema, struct heddle_error *error);
 
 /* Checks, now that the source is open, that each of its columns can become what the targets ask of it. `schema` is in the order
  * of the source's projection. Errors: HEDDLE_JOB (target, property, column and both types named). */

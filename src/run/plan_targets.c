@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/plan_queries.h"
 #include "sink/road.h"
 #include "spec/options.h"
 
@@ -57,15 +58,6 @@ static const enum heddle_target_schema_kind SCHEMA_KIND[] = {
 
 int heddle_plan_refuse_what_is_missing(const struct heddle_job *job, struct heddle_error *error)
 {
-    for (size_t i = 0; i < job->query_count; i++) {
-        if (job->queries[i].base.active) {
-            return heddle_error_set(
-                error, HEDDLE_JOB,
-                "%s: $.targets.queries[%zu]: query targets are not run by this version: set "
-                "active: false, or use `heddle cypher`",
-                job->path, i);
-        }
-    }
     for (size_t i = 0; i < job->action_count; i++) {
         if (job->actions[i].active) {
             return heddle_error_set(
@@ -78,9 +70,8 @@ int heddle_plan_refuse_what_is_missing(const struct heddle_job *job, struct hedd
     return HEDDLE_OK;
 }
 
-/* The column of a field in a source's projection, added where it is new. */
-static int column_of(struct heddle_plan *plan, size_t source_index, const char *field, size_t *column_out,
-                     struct heddle_error *error)
+int heddle_plan_column_of(struct heddle_plan *plan, size_t source_index, const char *field,
+                          size_t *column_out, struct heddle_error *error)
 {
     struct heddle_plan_source *source = &plan->sources[source_index];
     for (size_t i = 0; i < source->column_count; i++) {
@@ -108,7 +99,7 @@ static int resolve_property(struct heddle_plan *plan, size_t source, const char 
                             struct heddle_target_property *to, struct heddle_error *error)
 {
     size_t column = 0;
-    HEDDLE_TRY(column_of(plan, source, field, &column, error));
+    HEDDLE_TRY(heddle_plan_column_of(plan, source, field, &column, error));
     const enum heddle_type type = COLUMN_TYPE[from->type];
     *to =
         (struct heddle_target_property){.name = from->target_property, .field = field, .column = (int)column};
@@ -182,8 +173,8 @@ static int number_extension(const struct heddle_plan *plan, const struct heddle_
     return HEDDLE_OK;
 }
 
-static int resolve_base(struct heddle_plan *plan, const struct heddle_job_target *base,
-                        struct heddle_target *target, struct heddle_error *error)
+int heddle_plan_resolve_base(struct heddle_plan *plan, const struct heddle_job_target *base,
+                             struct heddle_target *target, struct heddle_error *error)
 {
     target->name = base->name;
     target->source = base->source;
@@ -234,7 +225,7 @@ static int slot_of(struct heddle_plan *plan, size_t source_index,
     struct heddle_plan_slot *slot = &longer[source->slot_count];
     slot->field = embedding->source_field;
     slot->model = model;
-    HEDDLE_TRY(column_of(plan, source_index, embedding->source_field, &slot->column, error));
+    HEDDLE_TRY(heddle_plan_column_of(plan, source_index, embedding->source_field, &slot->column, error));
     source->slots = longer;
     *slot_out = source->slot_count++;
     return HEDDLE_OK;
@@ -244,7 +235,7 @@ static int resolve_node(struct heddle_plan *plan, const struct heddle_job_node *
                         struct heddle_target *target, struct heddle_error *error)
 {
     target->kind = HEDDLE_TARGET_NODE;
-    HEDDLE_TRY(resolve_base(plan, &node->base, target, error));
+    HEDDLE_TRY(heddle_plan_resolve_base(plan, &node->base, target, error));
     if (target->merge && node->key_count == 0) {
         return heddle_error_set(
             error, HEDDLE_JOB,
@@ -302,20 +293,21 @@ static int resolve_relationship(struct heddle_plan *plan, const struct heddle_jo
                                 struct heddle_error *error)
 {
     target->kind = HEDDLE_TARGET_RELATIONSHIP;
-    HEDDLE_TRY(resolve_base(plan, &relationship->base, target, error));
+    HEDDLE_TRY(heddle_plan_resolve_base(plan, &relationship->base, target, error));
     target->key = relationship->key;
     target->key_count = relationship->key_count;
     target->type = relationship->type;
     target->merge_ends = relationship->match_mode == HEDDLE_MATCH_MERGE;
     HEDDLE_TRY(resolve_end(plan, relationship, &relationship->start, node_targets, &target->start, error));
-    return resolve_end(plan, relationship, &relationship->end, node_targets, &target->end, error);
+    HEDDLE_TRY(resolve_end(plan, relationship, &relationship->end, node_targets, &target->end, error));
+    return heddle_plan_resolve_claim(plan, &relationship->base, target, error);
 }
 
 int heddle_plan_resolve_targets(struct heddle_plan *plan, const struct heddle_job_target ***bases_out,
                                 struct heddle_error *error)
 {
     const struct heddle_job *job = plan->job;
-    const size_t most = job->node_count + job->relationship_count;
+    const size_t most = job->node_count + job->relationship_count + job->query_count;
     plan->sources = heddle_arena_calloc(plan->arena, job->source_count, sizeof *plan->sources);
     plan->targets = heddle_arena_calloc(plan->arena, most, sizeof *plan->targets);
     const struct heddle_job_target **bases = heddle_arena_calloc(plan->arena, most, sizeof *bases);
@@ -338,6 +330,13 @@ int heddle_plan_resolve_targets(struct heddle_plan *plan, const struct heddle_jo
             bases[plan->target_count] = &job->relationships[i].base;
             HEDDLE_TRY(resolve_relationship(plan, &job->relationships[i], node_targets,
                                             &plan->targets[plan->target_count++], error));
+        }
+    }
+    for (size_t i = 0; i < job->query_count; i++) {
+        if (job->queries[i].base.active) {
+            bases[plan->target_count] = &job->queries[i].base;
+            HEDDLE_TRY(heddle_plan_resolve_query(plan, &job->queries[i], &plan->targets[plan->target_count++],
+                                                 error));
         }
     }
     *bases_out = bases;

@@ -129,6 +129,9 @@ void heddle_receipt_print(const struct heddle_receipt *receipt, struct heddle_bu
         width, "written", heddle_text_grouped(receipt->sink.transactions, transactions),
         heddle_text_grouped(receipt->sink.retries, retries), (double)receipt->sink.bytes_sent / 1e6,
         receipt->sink.writers, receipt->sink.batch_rows);
+    if (receipt->sink.claim[0] != '\0') {
+        heddle_buffer_append_format(out, "  %-*s  %s\n", width, "warning", receipt->sink.claim);
+    }
     print_times(receipt, width, out);
     if (receipt->verified) {
         heddle_buffer_append_format(out, "  %-*s  %s\n", width, "verified", receipt->verification.summary);
@@ -192,11 +195,12 @@ static json_t *embedding_json(const struct heddle_receipt *receipt)
 
 static json_t *writing_json(const struct heddle_sink_progress *sink)
 {
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "transactions",
+    return json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:f, s:f}", "transactions",
                      (json_int_t)sink->transactions, "retries", (json_int_t)sink->retries, "deadlocks",
-                     (json_int_t)sink->deadlocks, "bytes_sent", (json_int_t)sink->bytes_sent, "writers",
-                     (json_int_t)sink->writers, "batch_rows", (json_int_t)sink->batch_rows, "wait_s",
-                     (double)sink->wait_ns / 1e9, "encode_s", (double)sink->encode_ns / 1e9);
+                     (json_int_t)sink->deadlocks, "claim", sink->claim, "bytes_sent",
+                     (json_int_t)sink->bytes_sent, "writers", (json_int_t)sink->writers, "batch_rows",
+                     (json_int_t)sink->batch_rows, "wait_s", (double)sink->wait_ns / 1e9, "encode_s",
+                     (double)sink->encode_ns / 1e9);
 }
 
 static json_t *verification_json(const struct heddle_receipt *receipt)

@@ -96,8 +96,8 @@ static int source_options(struct heddle_run *run, size_t index, struct heddle_so
         .name = source->name,
         .type = source->type,
         .path = source->path,
-        .columns = planned->columns,
-        .column_count = planned->column_count,
+        .columns = planned->whole_rows ? NULL : planned->columns,
+        .column_count = planned->whole_rows ? 0 : planned->column_count,
         .limit = UINT64_MAX,
         .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
@@ -191,6 +191,8 @@ static int stream_open(struct heddle_run *run, size_t index, struct heddle_error
     if (heddle_micro_batches_open(&options, &stream->batches, error) != HEDDLE_OK) {
         return heddle_error_prefix(error, "source '%s'", stream->source.name);
     }
+    HEDDLE_TRY(
+        heddle_plan_bind(run->plan, pass->source, heddle_micro_batches_schema(stream->batches), error));
     HEDDLE_TRY(heddle_plan_check_types(run->plan, pass->source, heddle_micro_batches_schema(stream->batches),
                                        error));
     return heddle_run_refresh_stream(run, index, error);

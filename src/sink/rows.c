@@ -423,6 +423,9 @@ char *heddle_rows_key_text(const struct heddle_target_rows *ready, size_t row,
         print_keys(batch, target->properties, target->key, target->key_count, row, out, 0);
         return out;
     }
+    if (target->kind == HEDDLE_TARGET_QUERY) {
+        return out;
+    }
     size_t length = print_keys(batch, target->start.keys, NULL, target->start.key_count, row, out, 0);
     if (length + 1 < HEDDLE_ROWS_KEY_TEXT_MAX) {
         snprintf(out + length, HEDDLE_ROWS_KEY_TEXT_MAX - length, " -> ");

@@ -102,6 +102,7 @@ struct heddle_sink_progress {
     uint64_t encode_ns;
     size_t writers;    /* the most that were at work at once */
     size_t batch_rows; /* largest transaction so far */
+    char claim[224];   /* what the job says of its nodes and is not so, with its target; "" = nothing */
 };
 
 /* Opens the target and learns what it can do. Nothing is written.

@@ -14,7 +14,11 @@
 
 #include "column/batch.h"
 
-enum heddle_target_kind { HEDDLE_TARGET_NODE, HEDDLE_TARGET_RELATIONSHIP };
+enum heddle_target_kind {
+    HEDDLE_TARGET_NODE,
+    HEDDLE_TARGET_RELATIONSHIP,
+    HEDDLE_TARGET_QUERY, /* a statement of the user's over whole rows: no keys, no properties, no schema */
+};
 
 /* How the rows of a target are written beside each other (sink/road.h chooses; `schedule: {road: NAME}` asks for one). */
 enum heddle_road {
@@ -82,6 +86,13 @@ struct heddle_target_claim {
     size_t groups;                                  /* parts a key space, 0 = automatic */
 };
 
+/* A node that each row of a query touches. */
+struct heddle_target_touch {
+    const char *label;
+    const char *field;
+    int column; /* holds the node's key */
+};
+
 struct heddle_target {
     enum heddle_target_kind kind;
     const char *name;
@@ -116,6 +127,11 @@ struct heddle_target {
      * key columns of that node target): then a row may follow its nodes batch by batch. False: the ends can be in any
      * batch, and run/ feeds this target in a later pass. */
     bool follows_its_nodes;
+
+    /* queries */
+    const char *query;                         /* Cypher (sink/neo4j/query_target.h) */
+    const struct heddle_target_touch *touches; /* none: nobody knows what it touches, so it runs alone */
+    size_t touch_count;
 };
 
 #endif

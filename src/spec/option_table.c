@@ -216,7 +216,8 @@ static const struct heddle_option table[HEDDLE_OPTION_COUNT] = {
      .aliases = NAMES("WRITE_PARTITIONS"),
      .on_target = true,
      .choices = no_names,
-     .help = "Connections that write at the same time; auto starts at the server's cores, at most 8, and follows its answers.",
+     .help = "Connections that write at the same time; auto starts at the server's cores, at most 8, and "
+             "follows its answers.",
      .category = "writing"},
     {.id = HEDDLE_OPTION_PIPELINE_DEPTH,
      .name = "pipeline_depth",

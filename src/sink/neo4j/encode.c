@@ -3,8 +3,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sink/neo4j/load.h"
+#include "sink/neo4j/query_target.h"
 
 int heddle_encode_check(const struct heddle_target_rows *ready, struct heddle_error *error)
 {
@@ -60,6 +62,11 @@ uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t 
     size_t bytes = ENCODE_HEADER_BYTES;
     for (size_t i = 0; i < target->property_count; i++) {
         bytes += cell_bytes(&ready->properties[i], row);
+    }
+    const struct heddle_schema *schema = ready->owner->batch->schema;
+    for (size_t i = 0; target->kind == HEDDLE_TARGET_QUERY && i < schema->count; i++) {
+        bytes += ENCODE_HEADER_BYTES + strlen(schema->fields[i].name) +
+                 cell_bytes(&ready->owner->batch->columns[i], row);
     }
     if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
         for (size_t i = 0; i < target->start.key_count; i++) {
@@ -124,6 +131,10 @@ void heddle_encode_row(struct heddle_pack *pack, const struct heddle_plan *plan,
                        const struct heddle_schedule_row *row, const struct heddle_encode_form *form)
 {
     const struct heddle_lot *lot = row->batch;
+    if (plan->target->kind == HEDDLE_TARGET_QUERY) {
+        heddle_query_put_row(pack, lot->ready, row->row);
+        return;
+    }
     const size_t more = (form->ids != NULL ? 2U : 0U) + (form->ordinal >= 0 ? 1U : 0U);
     heddle_pack_list(pack, (uint32_t)(item_count(plan->target) + more));
     if (form->ids != NULL) {

@@ -172,11 +172,25 @@ static void neo4j_counts(const void *self, size_t target, struct heddle_target_c
     pthread_mutex_unlock(&load->lock);
 }
 
+/* The first claim that does not hold; with the lock held. */
+static void describe_claims(const struct heddle_load *load, struct heddle_sink_progress *out)
+{
+    for (size_t i = 0; load->window != NULL && i < load->options->target_count; i++) {
+        struct heddle_window_claim claim;
+        heddle_window_claim_of(load->window, i, &claim);
+        if (claim.claimed && !claim.holds) {
+            snprintf(out->claim, sizeof out->claim, "%.60s: %s", load->options->targets[i].name, claim.text);
+            return;
+        }
+    }
+}
+
 static void neo4j_progress(void *self, struct heddle_sink_progress *out)
 {
     struct heddle_load *load = self;
     pthread_mutex_lock(&load->lock);
     *out = load->progress;
+    describe_claims(load, out);
     pthread_mutex_unlock(&load->lock);
 }
 

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "sink/fold.h"
+#include "sink/neo4j/query_target.h"
 
 static bool share_a_label(const struct heddle_target *one, const struct heddle_target *other)
 {
@@ -74,6 +75,9 @@ static void number_id_spaces(const struct heddle_sink_options *options, struct h
     for (size_t i = 0; i < options->target_count; i++) {
         const struct heddle_target *target = &targets[i];
         const bool is_node = target->kind == HEDDLE_TARGET_NODE;
+        if (target->kind == HEDDLE_TARGET_QUERY) {
+            continue;
+        }
         plans[i].id_space_a = id_space_of(is_node ? target : &targets[target->start.node], options->seed);
         plans[i].id_space_b = id_space_of(is_node ? target : &targets[target->end.node], options->seed);
         plans[i].uses_ids = !is_node && !target->merge_ends && !options->ends_by_key;
@@ -202,7 +206,10 @@ static void settle_claim(struct heddle_plan *plan, size_t identity_space)
     const bool merges = target->merge ? !is_node || target->key_count > 0 : target->merge_ends;
     plan->space_a = plan->node_space_a;
     plan->space_b = plan->node_space_b;
-    if (plan->road.road == HEDDLE_ROAD_SERIAL) {
+    if (target->kind == HEDDLE_TARGET_QUERY) {
+        plan->claim = target->touch_count == 0 ? HEDDLE_CLAIM_ONE : HEDDLE_CLAIM_TOUCHES;
+        plan->space_a = identity_space;
+    } else if (plan->road.road == HEDDLE_ROAD_SERIAL) {
         plan->claim = HEDDLE_CLAIM_ONE;
         plan->space_a = identity_space;
     } else if (is_node) {
@@ -216,6 +223,17 @@ static void settle_claim(struct heddle_plan *plan, size_t identity_space)
     }
 }
 
+static int write_query(struct heddle_plan *plan, struct heddle_error *error)
+{
+    struct heddle_buffer text = {0};
+    const int status = heddle_query_wrap(&text, plan->target, &plan->parameter, error);
+    if (status != HEDDLE_OK) {
+        heddle_buffer_free(&text);
+        return status;
+    }
+    return take_text(&text, &plan->write_forms[HEDDLE_CYPHER_AS_WRITTEN][0], error);
+}
+
 static int fill_plan(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
                      struct heddle_plan *plan, size_t identity_space, struct heddle_error *error)
 {
@@ -224,10 +242,12 @@ static int fill_plan(const struct heddle_sink_options *options, const struct hed
         return heddle_error_out_of_memory(error);
     }
     plan->seed = options->seed;
+    plan->parameter = "rows";
     plan->element_ids = dialect->element_ids;
     plan->road.road = plan->target->merge ? HEDDLE_ROAD_TILES : HEDDLE_ROAD_CREATE;
     settle_claim(plan, identity_space);
-    return write_forms(options, dialect, plan, error);
+    return plan->target->kind == HEDDLE_TARGET_QUERY ? write_query(plan, error)
+                                                     : write_forms(options, dialect, plan, error);
 }
 
 int heddle_plans_create(const struct heddle_sink_options *options,
@@ -258,7 +278,7 @@ int heddle_plans_create(const struct heddle_sink_options *options,
         heddle_plans_destroy(plans, count);
         return status;
     }
-    *space_count_out = spaces > 0 ? spaces + count : 0;
+    *space_count_out = spaces + count;
     *plans_out = plans;
     return HEDDLE_OK;
 }
@@ -285,6 +305,9 @@ void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink
             .writers = writers,
             .batch_rows = plans[i].batch_rows,
         };
+        if (options->targets[i].kind == HEDDLE_TARGET_QUERY) {
+            continue; /* its statement is the user's, and so is its claim */
+        }
         heddle_road_choose(&facts, &plans[i].road);
         settle_claim(&plans[i], spaces + i);
     }

@@ -6,7 +6,8 @@
  *   own key       merged nodes
  *   both ends     merged relationships by tiles
  *   identity      guarded ones, and those created in place of merged: a repeat is never in flight beside its first
- *   one for all   serial
+ *   one for all   serial, and queries that do not say what they touch
+ *   touches       other queries
  * Node targets that share a label share a key space. Identities have a space a relationship target, behind the key spaces.
  */
 #ifndef HEDDLE_SINK_NEO4J_PLAN_H
@@ -24,6 +25,7 @@ enum heddle_plan_claim {
     HEDDLE_CLAIM_ENDS,     /* start: space_a, end: space_b */
     HEDDLE_CLAIM_IDENTITY, /* heddle_rows_identity(): space_a */
     HEDDLE_CLAIM_ONE,      /* part 0 of space_a, whatever the row */
+    HEDDLE_CLAIM_TOUCHES,  /* of a query, by label: window.h finds their spaces */
 };
 
 struct heddle_plan {
@@ -31,6 +33,7 @@ struct heddle_plan {
     size_t index;
     struct heddle_road_choice road;
     char *write_forms[3][2]; /* by enum heddle_cypher_rewrite, by id or not; NULL = no such statement */
+    const char *parameter;   /* of the rows in the statements; static memory */
     char *missing;           /* names rows without their ends; NULL where that cannot be */
     const size_t *order;     /* indices of properties in the order of a row: keys, then the rest */
     size_t batch_rows;
@@ -52,7 +55,7 @@ struct heddle_plan {
 };
 
 /* Fills plans[0 .. target_count), allocated here, on roads that suit any graph: tiles for what merges, create for what
- * creates. *space_count_out = number of spaces (0 without node targets). Errors: HEDDLE_INVALID (a name, a map as
+ * creates. *space_count_out = number of spaces. Errors: HEDDLE_INVALID (a name, a map as
  * property), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_plans_create(const struct heddle_sink_options *options,
                                           const struct heddle_cypher_dialect *dialect,

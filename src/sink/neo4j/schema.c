@@ -348,6 +348,9 @@ int heddle_schema_prepare(struct heddle_load *load, struct heddle_error *error)
     HEDDLE_TRY(step_through(load, STEP_BEFORE, error));
     for (size_t i = 0; i < load->options->target_count; i++) {
         const struct heddle_target *target = &load->options->targets[i];
+        if (target->kind == HEDDLE_TARGET_QUERY) {
+            continue;
+        }
         HEDDLE_TRY(heddle_schema_count(load, target, &load->nodes_before[i], error));
         if (target->kind == HEDDLE_TARGET_NODE && target->vector_property != NULL) {
             struct heddle_schema_vector vector;

@@ -53,6 +53,10 @@ static const struct heddle_column *columns_of(const struct heddle_target_rows *r
         *count_out = index == 0 ? target->key_count : 0;
         return ready->keys;
     }
+    if (target->kind == HEDDLE_TARGET_QUERY) {
+        *count_out = index < target->touch_count ? 1 : 0;
+        return *count_out == 0 ? NULL : &ready->owner->batch->columns[target->touches[index].column];
+    }
     if (index == HEDDLE_TOUCH_COMPONENT) {
         *count_out = target->claim.component != NULL ? 1 : 0;
         return target->claim.component == NULL

@@ -31,6 +31,7 @@ struct window_space {
     struct heddle_parts *next;   /* dealt at this edge */
     bool monopartite;            /* both ends of a row are in it */
     size_t groups;               /* parts that the job asks for, 0 = none */
+    const char *label;           /* of what queries alone touch, else NULL */
 };
 
 /* Which touch of a row claims a part of which space. */
@@ -127,6 +128,46 @@ static int plan_claim(struct heddle_window *window, const struct heddle_target *
     return heddle_verify_create(scenario, VERIFY_MEMORY, &plan->verify, error);
 }
 
+/* The space of a label that a query touches: that of a node target with this label, or one that the queries share. */
+static size_t label_space(struct heddle_window *window, const char *label, const size_t *joined)
+{
+    for (size_t i = 0; i < window->options.plan_count; i++) {
+        const struct heddle_target *target = window->options.plans[i].target;
+        for (size_t j = 0; target->kind == HEDDLE_TARGET_NODE && j < target->label_count; j++) {
+            if (strcmp(target->labels[j], label) == 0) {
+                return joined[window->options.plans[i].node_space_a];
+            }
+        }
+    }
+    for (size_t i = 0; i < window->space_count; i++) {
+        if (window->spaces[i].label != NULL && strcmp(window->spaces[i].label, label) == 0) {
+            return i;
+        }
+    }
+    window->spaces[window->space_count].label = label;
+    return window->space_count++;
+}
+
+static void query_views(struct heddle_window *window, const struct heddle_target *target,
+                        struct window_plan *made, const size_t *joined)
+{
+    for (size_t i = 0; i < target->touch_count && i < HEDDLE_TOUCHES_MAX; i++) {
+        view_add(&made->keys, label_space(window, target->touches[i].label, joined), i);
+    }
+}
+
+/* Two touches of one space make it monopartite: rows join its parts in pairs. */
+static void note_pairs(struct heddle_window *window, const struct view *view)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (view->at[i].space == view->at[j].space) {
+                window->spaces[view->at[i].space].monopartite = true;
+            }
+        }
+    }
+}
+
 static int plan_views(struct heddle_window *window, size_t index, const size_t *joined,
                       struct heddle_error *error)
 {
@@ -138,12 +179,15 @@ static int plan_views(struct heddle_window *window, size_t index, const size_t *
     }
     window->rows_a_transaction =
         plan->batch_rows > window->rows_a_transaction ? plan->batch_rows : window->rows_a_transaction;
-    view_add(&made->keys, joined[plan->space_a], plan->claim == HEDDLE_CLAIM_ONE ? TOUCH_ALL : 0);
+    if (plan->claim == HEDDLE_CLAIM_TOUCHES) {
+        query_views(window, target, made, joined);
+    } else {
+        view_add(&made->keys, joined[plan->space_a], plan->claim == HEDDLE_CLAIM_ONE ? TOUCH_ALL : 0);
+    }
     if (plan->claim == HEDDLE_CLAIM_ENDS) {
         view_add(&made->keys, joined[plan->space_b], 1);
-        window->spaces[made->keys.at[0].space].monopartite |=
-            made->keys.at[0].space == made->keys.at[1].space;
     }
+    note_pairs(window, &made->keys);
     for (size_t i = 0; i < made->keys.count; i++) {
         struct window_space *space = &window->spaces[made->keys.at[i].space];
         space->groups = target->claim.groups > space->groups ? target->claim.groups : space->groups;
@@ -167,7 +211,12 @@ static int window_fill(struct heddle_window *window, struct heddle_error *error)
 {
     const struct heddle_window_options *options = &window->options;
     size_t *joined = heddle_calloc(options->space_count + 1, sizeof *joined);
-    window->spaces = heddle_calloc(options->space_count + options->plan_count + 1, sizeof *window->spaces);
+    size_t spaces =
+        options->space_count + options->plan_count + 1; /* each may claim one, or run alone in one */
+    for (size_t i = 0; i < options->plan_count; i++) {
+        spaces += options->plans[i].target->touch_count;
+    }
+    window->spaces = heddle_calloc(spaces, sizeof *window->spaces);
     window->plans = heddle_calloc(options->plan_count + 1, sizeof *window->plans);
     if (joined == NULL || window->spaces == NULL || window->plans == NULL) {
         free(joined);
@@ -302,8 +351,9 @@ void heddle_window_begin(struct heddle_window *window, const size_t *targets, si
         plan->barred = is_barred(window, targets[i], targets, target_count);
         if (!plan->broken) {
             note_claim(plan, !plan->barred,
-                       plan->barred ? "not used: another target writes the same nodes beside this one"
-                                    : "true of all rows so far");
+                       plan->barred
+                           ? "the scenario is not used: another target writes the same nodes beside this one"
+                           : "true of all rows so far");
         }
         plan->follows_claim = !plan->barred && !plan->broken;
     }
@@ -364,9 +414,10 @@ static void check_claim(struct heddle_window *window, struct window_plan *plan, 
     plan->broken = true;
     window->breaks = true;
     note_claim(plan, false,
-               !report.refuted ? "not proven: more keys than the check remembers; loaded as monopartite"
-               : components    ? "wrong: a node is in two components; loaded as monopartite"
-                               : "wrong: a node is a start and an end; loaded as monopartite");
+               !report.refuted
+                   ? "the scenario is not proven: more keys than its check remembers; loaded as monopartite"
+               : components ? "the scenario is wrong: a node is in two components; loaded as monopartite"
+                            : "the scenario is wrong: a node is a start and an end; loaded as monopartite");
 }
 
 void heddle_window_count(struct heddle_window *window, const struct heddle_lot *lot)

@@ -193,7 +193,7 @@ int heddle_wording_choose(struct heddle_wording *wording, struct heddle_ids *ids
     const bool rewrites = heddle_plan_rewrites(plan) && !wording->careful;
     const bool first = rewrites && all_first(wording);
     wording->rewrite = rewrite_for(wording, first);
-    if (plan->target->kind == HEDDLE_TARGET_NODE) {
+    if (plan->target->kind != HEDDLE_TARGET_RELATIONSHIP) {
         return HEDDLE_OK;
     }
     HEDDLE_TRY(make_room(wording, count, error));
@@ -217,7 +217,7 @@ static void write_run(const struct heddle_wording *wording, struct heddle_bolt_r
                       size_t end, bool by_id)
 {
     const struct heddle_plan *plan = wording->plan;
-    const bool is_node = plan->target->kind == HEDDLE_TARGET_NODE;
+    const bool in_order = plan->target->kind != HEDDLE_TARGET_RELATIONSHIP;
     const bool counts = heddle_cypher_counts_rows(plan->target, wording->rewrite);
     struct heddle_encode_form form = {.ordinal = -1};
     struct heddle_pack *pack = heddle_bolt_request_run_open(
@@ -227,14 +227,16 @@ static void write_run(const struct heddle_wording *wording, struct heddle_bolt_r
         heddle_pack_text(pack, "n");
         heddle_pack_integer(pack, (int64_t)(end - first));
     }
-    heddle_pack_text(pack, "rows");
+    heddle_pack_text(pack, plan->parameter);
     heddle_pack_list(pack, (uint32_t)(end - first));
     for (size_t i = first; i < end; i++) {
         form.ids = by_id ? wording->order[i].ids : NULL;
         form.ordinal = counts ? (int64_t)(i - first) : -1;
-        heddle_encode_row(pack, plan, &wording->rows[is_node ? i : wording->order[i].at], &form);
+        heddle_encode_row(pack, plan, &wording->rows[in_order ? i : wording->order[i].at], &form);
     }
-    heddle_bolt_request_run_close(request, HEDDLE_BOLT_PULL);
+    /* What a query returns nobody reads. */
+    heddle_bolt_request_run_close(request, plan->target->kind == HEDDLE_TARGET_QUERY ? HEDDLE_BOLT_DISCARD
+                                                                                     : HEDDLE_BOLT_PULL);
 }
 
 void heddle_wording_write(const struct heddle_wording *wording, struct heddle_bolt_request *request)
@@ -285,6 +287,9 @@ struct heddle_written heddle_wording_read(struct heddle_wording *wording,
     const struct heddle_counters *counters = &answer->counters;
     const bool is_node = wording->plan->target->kind == HEDDLE_TARGET_NODE;
     struct heddle_written written = {.matched = wording->sent};
+    if (wording->plan->target->kind == HEDDLE_TARGET_QUERY) {
+        return written; /* what its statement makes of a row is its own affair: one that went through is matched */
+    }
     written.created = (size_t)(is_node ? counters->nodes_created : counters->relationships_created);
     written.ends_created = is_node ? 0 : (size_t)counters->nodes_created;
     int64_t matched = 0;
@@ -320,8 +325,8 @@ size_t heddle_wording_count_marked(const struct heddle_wording *wording, const b
 {
     size_t marked = 0;
     for (size_t i = 0; i < wording->sent; i++) {
-        const bool is_node = wording->plan->target->kind == HEDDLE_TARGET_NODE;
-        marked += is_marked[is_node ? i : wording->order[i].at] ? 1 : 0;
+        const bool in_order = wording->plan->target->kind != HEDDLE_TARGET_RELATIONSHIP;
+        marked += is_marked[in_order ? i : wording->order[i].at] ? 1 : 0;
     }
     return marked;
 }

@@ -148,13 +148,69 @@ static void the_road_that_a_target_asks_for_reaches_the_sink(void **state)
     forget(&planned);
 }
 
-static void a_query_target_is_refused_by_its_path(void **state)
+static void query_targets_run_last_and_alone_over_whole_rows(void **state)
 {
     (void)state;
-    struct planned planned = plan_of(SOURCES KEYED(
-        "a", "A", "aid", "s", "") "  queries:\n    - {name: q, source: s, query: \"RETURN 1\"}\n");
-    assert_int_equal(planned.status, HEDDLE_JOB);
-    assert_non_null(strstr(planned.error.message, "$.targets.queries[0]"));
+    static const struct heddle_field fields[] = {
+        {.name = "z", .type = HEDDLE_TYPE_INTEGER},
+        {.name = "bid", .type = HEDDLE_TYPE_INTEGER},
+        {.name = "aid", .type = HEDDLE_TYPE_INTEGER},
+    };
+    static const struct heddle_schema schema = {fields, 3};
+    struct planned planned =
+        plan_of(SOURCES KEYED("a", "A", "aid", "s", "")
+                    KEYED("b", "B", "bid", "t", "") "  queries:\n"
+                                                    "    - {name: q, source: s, query: \"SET event.x = 1\", "
+                                                    "touches: [{label: A, source_field: aid}, {label: "
+                                                    "B, source_field: bid}]}\n"
+                                                    "    - {name: p, source: s, query: \"RETURN event\"}\n");
+    assert_int_equal(planned.status, HEDDLE_OK);
+    assert_int_equal(planned.plan->pass_count, 4);
+    assert_int_equal(planned.plan->passes[2].target_count, 1);
+    assert_int_equal(planned.plan->passes[2].targets[0], 2);
+    assert_int_equal(planned.plan->passes[3].targets[0], 3);
+    assert_true(planned.plan->sources[0].whole_rows);
+    assert_false(planned.plan->sources[1].whole_rows);
+    const struct heddle_target *query = &planned.plan->targets[2];
+    assert_int_equal(query->kind, HEDDLE_TARGET_QUERY);
+    assert_int_equal(query->touch_count, 2);
+    assert_int_equal(heddle_plan_bind(planned.plan, 0, &schema, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_plan_bind(planned.plan, 1, &schema, NULL), HEDDLE_OK);
+    assert_int_equal(query->touches[0].column, 2);
+    assert_int_equal(query->touches[1].column, 1);
+    assert_int_equal(planned.plan->targets[0].properties[0].column, 2);
+    assert_int_equal(planned.plan->targets[1].properties[0].column, 0); /* its source keeps its projection */
+    forget(&planned);
+}
+
+static void a_column_that_a_whole_row_lacks_is_named_with_the_nearest(void **state)
+{
+    (void)state;
+    static const struct heddle_field fields[] = {{.name = "aids", .type = HEDDLE_TYPE_INTEGER}};
+    static const struct heddle_schema schema = {fields, 1};
+    struct heddle_error error = {0};
+    struct planned planned = plan_of(
+        SOURCES KEYED("a", "A", "aid", "s", "") "  queries:\n"
+                                                "    - {name: q, source: s, query: \"RETURN event\"}\n");
+    assert_int_equal(heddle_plan_bind(planned.plan, 0, &schema, &error), HEDDLE_JOB);
+    assert_non_null(strstr(error.message, "no column 'aid'; did you mean 'aids'?"));
+    forget(&planned);
+}
+
+static void a_scenario_brings_its_column_and_its_groups(void **state)
+{
+    (void)state;
+    struct planned planned = plan_of(SOURCES KEYED("a", "A", "aid", "s", "")
+                                         KEYED("b", "B", "bid", "s", "") "  relationships:\n" BETWEEN(
+                                             "r", "s", "a", "aid", "b", "bid",
+                                             ", schedule: {scenario: predefined, component: "
+                                             "D, groups: 6}"));
+    assert_int_equal(planned.status, HEDDLE_OK);
+    const struct heddle_target_claim *claim = &planned.plan->targets[2].claim;
+    assert_int_equal(claim->scenario, HEDDLE_TARGET_SCENARIO_PREDEFINED);
+    assert_string_equal(claim->component->field, "D");
+    assert_string_equal(planned.plan->sources[0].columns[claim->component->column], "D");
+    assert_int_equal(claim->groups, 6);
     forget(&planned);
 }
 
@@ -212,7 +268,9 @@ int main(void)
         cmocka_unit_test(a_merge_without_a_key_is_refused_with_the_remedy),
         cmocka_unit_test(a_setting_on_a_target_is_read_with_its_units_and_bounds),
         cmocka_unit_test(the_road_that_a_target_asks_for_reaches_the_sink),
-        cmocka_unit_test(a_query_target_is_refused_by_its_path),
+        cmocka_unit_test(query_targets_run_last_and_alone_over_whole_rows),
+        cmocka_unit_test(a_column_that_a_whole_row_lacks_is_named_with_the_nearest),
+        cmocka_unit_test(a_scenario_brings_its_column_and_its_groups),
         cmocka_unit_test(an_index_of_other_dimensions_than_the_model_is_refused_before_anything_is_touched),
         cmocka_unit_test(running_out_of_memory_is_answered_and_nothing_leaks),
     };
