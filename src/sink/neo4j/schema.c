@@ -322,6 +322,10 @@ int heddle_schema_count(struct heddle_load *load, const struct heddle_target *ta
     struct heddle_arena *arena = NULL;
     struct heddle_buffer text = {0};
     struct heddle_bolt_result result;
+    *count_out = 0;
+    if (target->kind == HEDDLE_TARGET_QUERY) {
+        return HEDDLE_OK; /* nobody knows what it writes */
+    }
     HEDDLE_TRY(heddle_arena_create(0, &arena, error));
     if (target->kind == HEDDLE_TARGET_NODE) {
         heddle_buffer_append_text(&text, "MATCH (n:");
@@ -348,9 +352,6 @@ int heddle_schema_prepare(struct heddle_load *load, struct heddle_error *error)
     HEDDLE_TRY(step_through(load, STEP_BEFORE, error));
     for (size_t i = 0; i < load->options->target_count; i++) {
         const struct heddle_target *target = &load->options->targets[i];
-        if (target->kind == HEDDLE_TARGET_QUERY) {
-            continue;
-        }
         HEDDLE_TRY(heddle_schema_count(load, target, &load->nodes_before[i], error));
         if (target->kind == HEDDLE_TARGET_NODE && target->vector_property != NULL) {
             struct heddle_schema_vector vector;
