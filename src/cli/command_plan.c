@@ -59,16 +59,61 @@ static int forecast_job(struct heddle_cli *cli, const struct heddle_plan *plan,
     return status;
 }
 
-/* The page goes to a file, the summary to stdout in any case. */
-static int report(struct heddle_cli *cli, const struct heddle_forecast *forecast)
+/* "5s", "500ms", "5": seconds. 0 = not asked; a negative number after having said what is wrong. */
+static double probe_seconds(const struct heddle_cli *cli)
 {
-    const struct heddle_plan_about about = {0};
+    const char *text = heddle_cli_flag_value(cli, "probe");
+    char *end = NULL;
+    if (text == NULL) {
+        return 0;
+    }
+    const double value = strtod(text, &end);
+    const double unit = strcmp(end, "ms") == 0                  ? 1e-3
+                        : *end == '\0' || strcmp(end, "s") == 0 ? 1
+                        : strcmp(end, "min") == 0               ? 60
+                                                                : 0;
+    if (end == text || !(value * unit >= 0.1 && value * unit <= 3600)) {
+        (void)heddle_cli_usage(cli, "--probe wants a time from 100ms to 60min, not '%s'", text);
+        return -1;
+    }
+    return value * unit;
+}
+
+/* Loads a sample, deletes it, and says no where what may be spilled does not fit the disk. */
+static int time_sample(struct heddle_cli *cli, const struct heddle_job *job, double seconds,
+                       const struct heddle_forecast *forecast, struct heddle_probe *probe,
+                       struct heddle_prediction *prediction, struct heddle_error *error)
+{
+    if (cli->show_progress && !cli->quiet) {
+        fprintf(cli->err,
+                "heddle: loading a sample for about %.0f s under names that begin with " HEDDLE_PROBE_PREFIX
+                "\n",
+                seconds);
+    }
+    HEDDLE_TRY(heddle_probe_run(job, &cli->options, seconds, probe, error));
+    heddle_probe_predict(probe, forecast, ".", prediction);
+    if (prediction->spill_free < prediction->spill_bytes) {
+        char need[32], have[32];
+        return heddle_error_set(
+            error, HEDDLE_IO,
+            "the disk of the checkpoint has %s free, and this load may spill up to %s: free some, or "
+            "choose another place with --checkpoint",
+            heddle_plan_report_bytes(prediction->spill_free, have),
+            heddle_plan_report_bytes(prediction->spill_bytes, need));
+    }
+    return HEDDLE_OK;
+}
+
+/* The page goes to a file, the summary to stdout in any case. */
+static int report(struct heddle_cli *cli, const struct heddle_forecast *forecast,
+                  const struct heddle_plan_about *about)
+{
     const char *page = heddle_cli_flag_value(cli, "report");
     struct heddle_buffer text = {0};
     struct heddle_error error = {0};
     int status = HEDDLE_OK;
     if (page != NULL) {
-        heddle_plan_report_html(forecast, &about, &text);
+        heddle_plan_report_html(forecast, about, &text);
         status = heddle_buffer_check(&text, &error);
         if (status == HEDDLE_OK) {
             status = heddle_file_write(page, text.bytes, text.length, &error);
@@ -76,9 +121,9 @@ static int report(struct heddle_cli *cli, const struct heddle_forecast *forecast
         heddle_buffer_reset(&text);
     }
     if (status == HEDDLE_OK && cli->json) {
-        status = heddle_plan_report_json(forecast, &about, &text, &error);
+        status = heddle_plan_report_json(forecast, about, &text, &error);
     } else if (status == HEDDLE_OK) {
-        heddle_plan_report_text(forecast, &about, &text);
+        heddle_plan_report_text(forecast, about, &text);
     }
     if (status != HEDDLE_OK) {
         heddle_buffer_free(&text);
@@ -95,7 +140,13 @@ static int plan_job(struct heddle_cli *cli, const struct heddle_job *job)
     struct heddle_plan *plan = NULL;
     struct heddle_forecast *forecast = NULL;
     struct heddle_error error = {0};
-    int code = HEDDLE_EXIT_OK;
+    struct heddle_probe probe;
+    struct heddle_prediction prediction;
+    struct heddle_plan_about about = {0};
+    const double seconds = probe_seconds(cli);
+    if (seconds < 0) {
+        return HEDDLE_EXIT_USAGE;
+    }
     int status = heddle_options_set_job(&cli->options, job, &error);
     if (status == HEDDLE_OK) {
         status = heddle_plan_create(job, &plan, &error);
@@ -103,7 +154,14 @@ static int plan_job(struct heddle_cli *cli, const struct heddle_job *job)
     if (status == HEDDLE_OK) {
         status = forecast_job(cli, plan, &forecast, &error);
     }
-    code = status == HEDDLE_OK ? report(cli, forecast) : heddle_cli_fail_local(cli, &error);
+    if (status == HEDDLE_OK && seconds > 0) {
+        status = time_sample(cli, job, seconds, forecast, &probe, &prediction, &error);
+        about =
+            (struct heddle_plan_about){.server = probe.server, .probe = &probe, .prediction = &prediction};
+    }
+    const int code = status == HEDDLE_OK ? report(cli, forecast, &about)
+                     : seconds > 0       ? heddle_cli_fail(cli, &error)
+                                         : heddle_cli_fail_local(cli, &error);
     heddle_forecast_destroy(forecast);
     heddle_plan_destroy(plan);
     return code;

@@ -59,9 +59,6 @@ static const enum heddle_option_id MODEL[] = {HEDDLE_OPTION_EMBED_THREADS, MODEL
                                               HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
                                               HEDDLE_OPTION_COUNT};
 
-static const enum heddle_option_id PLAN[] = {HEDDLE_OPTION_LIMIT, HEDDLE_OPTION_BATCH_ROWS,
-                                             HEDDLE_OPTION_WRITERS, HEDDLE_OPTION_COUNT};
-
 static const enum heddle_option_id CAT[] = {HEDDLE_OPTION_LIMIT, HEDDLE_OPTION_COUNT};
 
 static const struct heddle_cli_flag CHECK_FLAGS[] = {
@@ -69,6 +66,7 @@ static const struct heddle_cli_flag CHECK_FLAGS[] = {
     {NULL, NULL, NULL},
 };
 static const struct heddle_cli_flag PLAN_FLAGS[] = {
+    {"probe", "TIME", "load a sample for so long (5s) and delete it again, to tell how long all rows take"},
     {"report", "FILE", "write a page with heat maps and charts (HTML, one file)"},
     {"simulate", NULL,
      "simulate every row, however many; else every k-th of more than a million stands for k"},
@@ -150,14 +148,15 @@ const struct heddle_command heddle_commands[] = {
     {"check", "check JOB", "read a job file and say what is wrong with it",
      "Offline: no table, model or database is opened.\n", CHECK_FLAGS, RUN, 1, 1, heddle_command_check},
     {"plan", "plan JOB [--report FILE]", "tell what a load would do: roads, parts, skew, speed-up by writers",
-     "Reads the job's tables twice and touches no database. For each target: how many rows, keys, "
+     "Reads the job's tables twice and touches no database (but for --probe). For each target: how many "
+     "rows, keys, "
      "transactions "
      "and\nbytes, which rows would be rejected, which road it takes and why; how its rows fall into parts, "
      "which "
      "nodes\nare hubs, and how much faster 1 to 64 writers are: at best, with heddle's tiles, and with "
      "rounds and "
      "barriers.\n\nExample: heddle plan removals.yaml --report plan.html\n",
-     PLAN_FLAGS, PLAN, 1, 1, heddle_command_plan},
+     PLAN_FLAGS, RUN, 1, 1, heddle_command_plan},
     {"search", "search TEXT [--to URI]", "find the nodes whose text is nearest to TEXT",
      "Embeds TEXT with the model that the load used and asks the vector index.\n\n"
      "Example: heddle search \"hydraulic pump failure\" --to neo4j://localhost --show "

@@ -191,6 +191,33 @@ static void put_speed_table(const struct heddle_forecast_target *target, struct 
     put(out, "</table>");
 }
 
+static void put_prediction(const struct heddle_plan_about *about, struct heddle_buffer *out)
+{
+    const struct heddle_prediction *whole = about->prediction;
+    char a[32], b[32], c[32];
+    put(out, "<section><h2>All rows</h2><p>About <b>");
+    put(out, heddle_plan_report_time(whole->wall_s, a));
+    put(out, "</b>: ");
+    put(out, heddle_plan_report_time(whole->load_s, b));
+    put(out, " to load and ");
+    put(out, heddle_plan_report_time(whole->index_s, c));
+    put(out, " for the vector index, by a sample of ");
+    put_number(out, about->probe->rows);
+    put(out, " rows.</p><table><tr><th>Stage</th><th>time of its own</th></tr><tr><td>read</td><td>");
+    put(out, heddle_plan_report_time(whole->read_s, a));
+    put(out, "</td></tr><tr><td>embed</td><td>");
+    put(out, heddle_plan_report_time(whole->embed_s, a));
+    put(out, "</td></tr><tr><td>write</td><td>");
+    put(out, heddle_plan_report_time(whole->write_s, a));
+    put(out, "</td></tr></table><p>Store about ");
+    put(out, heddle_plan_report_bytes(whole->store_bytes, a));
+    put(out, "; transaction logs up to ");
+    put(out, heddle_plan_report_bytes(whole->log_bytes, a));
+    put(out, "; spill at most ");
+    put(out, heddle_plan_report_bytes(whole->spill_bytes, a));
+    put(out, ".</p></section>");
+}
+
 static void put_target(const struct heddle_forecast_target *target, struct heddle_buffer *out)
 {
     put_heading(target, out);
@@ -239,6 +266,9 @@ void heddle_plan_report_html(const struct heddle_forecast *forecast, const struc
     heddle_svg_text(out, about->server != NULL ? about->server
                                                : "No database was asked: the graph is taken as empty.");
     put(out, "</p>");
+    if (about->probe != NULL) {
+        put_prediction(about, out);
+    }
     for (size_t i = 0; i < forecast->target_count; i++) {
         put_target(&forecast->targets[i], out);
     }

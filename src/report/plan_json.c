@@ -80,6 +80,21 @@ static json_t *target_json(const struct heddle_forecast_target *target)
     return object;
 }
 
+static json_t *prediction_json(const struct heddle_plan_about *about)
+{
+    const struct heddle_probe *probe = about->probe;
+    const struct heddle_prediction *whole = about->prediction;
+    if (probe == NULL) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I}", "sample_rows",
+                     (json_int_t)probe->rows, "sample_s", probe->fixed_s + probe->load_s + probe->index_s,
+                     "read_s", whole->read_s, "embed_s", whole->embed_s, "write_s", whole->write_s, "load_s",
+                     whole->load_s, "index_s", whole->index_s, "wall_s", whole->wall_s, "store_bytes",
+                     (json_int_t)whole->store_bytes, "log_bytes", (json_int_t)whole->log_bytes, "spill_bytes",
+                     (json_int_t)whole->spill_bytes);
+}
+
 int heddle_plan_report_json(const struct heddle_forecast *forecast, const struct heddle_plan_about *about,
                             struct heddle_buffer *out, struct heddle_error *error)
 {
@@ -95,8 +110,8 @@ int heddle_plan_report_json(const struct heddle_forecast *forecast, const struct
     for (size_t i = 0; i < forecast->target_count; i++) {
         json_array_append_new(targets, target_json(&forecast->targets[i]));
     }
-    json_t *whole = json_pack("{s:s, s:s?, s:o, s:o}", "job", forecast->job, "server", about->server,
-                              "sources", sources, "targets", targets);
+    json_t *whole = json_pack("{s:s, s:s?, s:o, s:o, s:o}", "job", forecast->job, "server", about->server,
+                              "probe", prediction_json(about), "sources", sources, "targets", targets);
     char *text = whole == NULL ? NULL : json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(6));
     const bool complete = text != NULL && json_array_size(targets) == forecast->target_count;
     if (complete) {

@@ -6,11 +6,13 @@
 #define HEDDLE_REPORT_PLAN_REPORT_H
 
 #include "base/buffer.h"
-#include "run/forecast.h"
+#include "run/probe.h"
 
 /* What stands beside the forecast of the sources. */
 struct heddle_plan_about {
-    const char *server; /* one line about the other side, NULL = it was not asked */
+    const char *server;               /* one line about the other side, NULL = it was not asked */
+    const struct heddle_probe *probe; /* NULL = nothing was timed */
+    const struct heddle_prediction *prediction;
 };
 
 /* Plain text for a terminal. Running out of memory is noted in the buffer. */
@@ -32,6 +34,9 @@ void heddle_plan_report_what(const struct heddle_target *target, struct heddle_b
 
 /* "812 MB", "4.1 KB" in `out`, which is answered. */
 char *heddle_plan_report_bytes(uint64_t bytes, char out[static 32]);
+
+/* "41 min", "2.3 s" in `out`, which is answered. */
+char *heddle_plan_report_time(double seconds, char out[static 32]);
 
 /* "bipartite", "monopartite", "predefined". Static memory. */
 const char *heddle_plan_report_scenario(const struct heddle_forecast_target *target);

@@ -25,6 +25,18 @@ char *heddle_plan_report_bytes(uint64_t bytes, char out[static 32])
     return out;
 }
 
+char *heddle_plan_report_time(double seconds, char out[static 32])
+{
+    if (seconds < 100) {
+        snprintf(out, 32, "%.1f s", seconds);
+    } else if (seconds < 6000) {
+        snprintf(out, 32, "%.0f min", seconds / 60);
+    } else {
+        snprintf(out, 32, "%.1f h", seconds / 3600);
+    }
+    return out;
+}
+
 void heddle_plan_report_what(const struct heddle_target *target, struct heddle_buffer *out)
 {
     if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
@@ -143,6 +155,35 @@ static void put_map(const struct heddle_forecast_target *target, struct heddle_b
     }
 }
 
+static void put_prediction(const struct heddle_plan_about *about, struct heddle_buffer *out)
+{
+    const struct heddle_probe *probe = about->probe;
+    const struct heddle_prediction *whole = about->prediction;
+    char a[32], b[32], c[32], d[32], e[32];
+    heddle_buffer_append_format(
+        out, "\nprobe  %s rows in %s, with %zu writers, deleted again\n", heddle_text_grouped(probe->rows, a),
+        heddle_plan_report_time(probe->fixed_s + probe->load_s + probe->index_s, b), probe->writers);
+    heddle_buffer_append_format(
+        out, "  %-10s about %s: %s to load (read %s, embed %s, write %s, beside each other)", "all rows",
+        heddle_plan_report_time(whole->wall_s, a), heddle_plan_report_time(whole->load_s, b),
+        heddle_plan_report_time(whole->read_s, c), heddle_plan_report_time(whole->embed_s, d),
+        heddle_plan_report_time(whole->write_s, e));
+    if (whole->index_s > 0) {
+        heddle_buffer_append_format(out, ", %s for the vector index",
+                                    heddle_plan_report_time(whole->index_s, a));
+    }
+    heddle_buffer_append_format(
+        out, "\n  %-10s about %s in the store, up to %s of transaction logs where the server keeps them\n",
+        "server", heddle_plan_report_bytes(whole->store_bytes, a),
+        heddle_plan_report_bytes(whole->log_bytes, b));
+    heddle_buffer_append_format(out, "  %-10s at most %s beside the checkpoint", "spill",
+                                heddle_plan_report_bytes(whole->spill_bytes, a));
+    if (whole->spill_free != UINT64_MAX) {
+        heddle_buffer_append_format(out, ", %s are free", heddle_plan_report_bytes(whole->spill_free, b));
+    }
+    heddle_buffer_append_byte(out, '\n');
+}
+
 static void put_target(const struct heddle_forecast_target *target, struct heddle_buffer *out)
 {
     heddle_buffer_append_format(out, "\n%s  ", target->target->name);
@@ -182,6 +223,9 @@ void heddle_plan_report_text(const struct heddle_forecast *forecast, const struc
                                                       : "not asked (--to URI): taken as empty");
     for (size_t i = 0; i < forecast->target_count; i++) {
         put_target(&forecast->targets[i], out);
+    }
+    if (about->probe != NULL) {
+        put_prediction(about, out);
     }
     heddle_buffer_append_text(out, "\nSpeeds are times one writer, on a server that is perfect otherwise: "
                                    "`bound` no schedule beats, `tiles` is\n"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,22 @@ int heddle_folder_make(const char *path, struct heddle_error *error)
     }
     free(copy);
     return status;
+}
+
+/* Folders that nftw holds open at once. */
+enum { OPEN_FOLDERS = 16 };
+
+static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+void heddle_folder_remove(const char *path)
+{
+    (void)nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
 static bool write_all(int file, const char *bytes, size_t length)

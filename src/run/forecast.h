@@ -73,8 +73,9 @@ struct heddle_forecast_target {
     uint64_t bytes;    /* on the wire, about; vectors included where their width is known */
     size_t batch_rows;
     uint64_t transactions;
-    uint64_t texts;      /* rows with a text to embed */
-    uint64_t characters; /* UTF-8 bytes of these */
+    uint64_t texts;        /* rows with a text to embed */
+    uint64_t characters;   /* UTF-8 bytes of these */
+    uint32_t vector_width; /* 0 = none, or not known before the model is */
     struct heddle_forecast_reason reasons[HEDDLE_FORECAST_REASONS];
     size_t reason_count;
 

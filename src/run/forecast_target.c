@@ -31,6 +31,16 @@ static bool is_relationship(const struct heddle_forecast_count *count)
     return count->target.kind == HEDDLE_TARGET_RELATIONSHIP;
 }
 
+/* How wide the vectors will be: what a model said, else what the job's vector index says; 0 = nobody knows yet. */
+static uint32_t vector_width_of(const struct heddle_target *target)
+{
+    uint32_t width = target->vector_property != NULL ? target->vector_dimensions : 0;
+    for (size_t i = 0; i < target->schema_count && target->vector_property != NULL && width == 0; i++) {
+        width = target->schema[i].kind == HEDDLE_TARGET_VECTOR_INDEX ? target->schema[i].dimensions : 0;
+    }
+    return width;
+}
+
 /* What says how the target's rows meet: its spaces, and the limits of a transaction. */
 static void shape(struct heddle_forecast_count *count, const struct heddle_plan *plan)
 {
@@ -46,7 +56,7 @@ static void shape(struct heddle_forecast_count *count, const struct heddle_plan 
     const size_t asked = count->options->batch_rows;
     out->batch_rows = target->batch_rows > 0 ? target->batch_rows : asked > 0 ? asked : rows;
     out->writers = count->options->writers;
-    count->vector_width = target->vector_dimensions;
+    out->vector_width = vector_width_of(target);
 }
 
 int heddle_forecast_count_create(const struct heddle_plan *plan, size_t index, int text_column,
@@ -292,7 +302,7 @@ int heddle_forecast_count_deal(struct heddle_forecast_count *count, struct heddl
     const uint64_t rows = out->rows - out->rejected;
     out->keys = heddle_distinct_count(&count->identities);
     out->transactions = (rows + out->batch_rows - 1) / out->batch_rows;
-    out->bytes += out->texts * count->vector_width * VECTOR_FLOAT_BYTES;
+    out->bytes += out->texts * out->vector_width * VECTOR_FLOAT_BYTES;
     if (!out->parted || rows == 0) {
         out->parted = false;
         return HEDDLE_OK;

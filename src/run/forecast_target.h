@@ -39,7 +39,6 @@ struct heddle_forecast_count {
     uint64_t *hashes[HEDDLE_FORECAST_SPACES]; /* of a batch */
     size_t hash_room;
     int text_column; /* whose texts are embedded, -1 = none */
-    uint32_t vector_width;
 };
 
 /* `text_column` = column of the text that is embedded, -1 = none. Errors: HEDDLE_OUT_OF_MEMORY. */

@@ -2,7 +2,6 @@
 #include "run/model_fetch.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +11,6 @@
 #include "run/folder.h"
 #include "run/model_fetch_parts.h"
 #include "run/model_open.h"
-
-enum { OPEN_FOLDERS = 16 };
 
 bool heddle_model_is_plain_name(const char *name)
 {
@@ -26,20 +23,6 @@ bool heddle_model_is_plain_name(const char *name)
         }
     }
     return true;
-}
-
-static int remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
-{
-    (void)about;
-    (void)kind;
-    (void)place;
-    return remove(path);
-}
-
-/* Links are removed, not followed. */
-static void remove_tree(const char *path)
-{
-    (void)nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
 static bool is_url(const char *from)
@@ -102,7 +85,7 @@ static int put_in_place(const struct heddle_model_fetch_options *options, const 
                         const char *target, struct heddle_error *error)
 {
     if (options->replace) {
-        remove_tree(target);
+        heddle_folder_remove(target);
     }
     if (rename(root, target) != 0) {
         return heddle_error_set(error, HEDDLE_IO, "%s cannot be put in place: %s", target, strerror(errno));
@@ -141,7 +124,7 @@ int heddle_model_fetch(const struct heddle_model_fetch_options *options,
     status = status == HEDDLE_OK ? gather(&fetching, &root, error) : status;
     status = status == HEDDLE_OK ? check(settings, root, arena, error) : status;
     status = status == HEDDLE_OK ? put_in_place(options, root, target, error) : status;
-    remove_tree(fetching.work);
+    heddle_folder_remove(fetching.work);
     *directory_out = target;
     return status;
 }
