@@ -181,6 +181,13 @@ static int stream_open(struct heddle_run *run, size_t index, struct heddle_error
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(source_options(run, pass->source, &stream->source, error));
+    if (pass_creates(run, pass) && has_setting(&stream->source, "readChangeFeed")) {
+        return heddle_error_set(
+            error, HEDDLE_JOB,
+            "source '%s' reads the changes of its table, and a target of it creates rows: an update "
+            "would make a second one; set write_mode: merge and a key on its targets",
+            stream->source.name);
+    }
     const struct heddle_micro_batches_options options = {
         .source = &stream->source,
         .folder = stream->folder,

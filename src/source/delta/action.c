@@ -240,6 +240,7 @@ static int cdc_parse(json_t *object, struct heddle_delta_actions *actions, struc
 {
     struct heddle_delta_add change;
     HEDDLE_TRY(file_parse(object, actions, &change, error));
+    change.is_change = true;
     if (heddle_grow((void **)&actions->changes, &actions->change_capacity, actions->change_count + 1,
                     sizeof *actions->changes) != 0) {
         return heddle_error_out_of_memory(error);

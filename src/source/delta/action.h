@@ -37,7 +37,8 @@ struct heddle_delta_add {
     int64_t rows;              /* numRecords: physical rows, deleted ones too; -1 = not known */
     bool data_change;
     struct heddle_delta_vector vector;
-    size_t place; /* among the adds, removes and cdc files of its commit, in the order of their lines */
+    bool is_change; /* a cdc file: each row says in _change_type what became of it */
+    size_t place;   /* among the adds, removes and cdc files of its commit, in the order of their lines */
 };
 
 struct heddle_delta_remove {

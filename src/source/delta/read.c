@@ -24,6 +24,7 @@ struct delta_source {
     struct heddle_arena *owned_arena;
     const struct heddle_delta_add *files;
     size_t file_count;
+    bool ignore_deletes;
     struct heddle_delta_select select; /* the projected columns */
     struct heddle_duck *duck;
     struct heddle_duck_connection *connection;
@@ -94,6 +95,39 @@ static int deletions_load(struct delta_source *delta, const struct heddle_delta_
     return HEDDLE_OK;
 }
 
+/* What a change file deletes cannot be loaded: it is refused, not dropped. */
+static int changes_check(struct delta_source *delta, struct heddle_error *error)
+{
+    struct heddle_duck_statement *statement = NULL;
+    struct heddle_duck_result *result = NULL;
+    struct heddle_batch *batch = NULL;
+    if (delta->ignore_deletes) {
+        return HEDDLE_OK;
+    }
+    int status = heddle_parquet_prepare(delta->connection,
+                                        "SELECT count(*) FROM read_parquet($1, hive_partitioning = false) "
+                                        "WHERE \"_change_type\" = 'delete'",
+                                        delta->path, &statement, error);
+    if (status == HEDDLE_OK) {
+        status = heddle_duck_stream(statement, &result, error);
+    }
+    if (status == HEDDLE_OK) {
+        status = heddle_duck_result_next(result, 1, &batch, error);
+    }
+    const int64_t deleted = status == HEDDLE_OK ? heddle_column_integer(&batch->columns[0], 0) : 0;
+    heddle_batch_release(batch);
+    heddle_duck_result_destroy(result);
+    heddle_duck_statement_destroy(statement);
+    if (status == HEDDLE_OK && deleted > 0) {
+        return heddle_error_set(error, HEDDLE_SOURCE,
+                                "%s deletes %" PRId64
+                                " rows, and what is in the graph is not deleted by this version: set "
+                                "ignoreDeletes: true to keep it there, or load the table anew with --fresh",
+                                delta->path, deleted);
+    }
+    return status == HEDDLE_OK ? status : heddle_parquet_failure(status, delta->path, error);
+}
+
 /* Prepares the query of the file and starts it. */
 static int query_start(struct delta_source *delta, const struct heddle_delta_add *add,
                        struct heddle_error *error)
@@ -102,6 +136,9 @@ static int query_start(struct delta_source *delta, const struct heddle_delta_add
     struct heddle_buffer sql = {0};
     HEDDLE_TRY(heddle_file_schema_read(delta->connection, delta->path, delta->file_arena, &root, error));
     int status = heddle_delta_select_write(&delta->select, root, add, &sql, error);
+    if (add->is_change) {
+        heddle_buffer_append_text(&sql, " WHERE \"_change_type\" IN ('insert', 'update_postimage')");
+    }
     const char *text = heddle_buffer_text(&sql);
     if (status == HEDDLE_OK) {
         status = text != NULL
@@ -146,6 +183,7 @@ static int file_open(struct delta_source *delta, struct heddle_error *error)
     HEDDLE_TRY(heddle_delta_path_check(root, delta->path, error));
     HEDDLE_TRY(heddle_parquet_file_check(delta->path, error));
     HEDDLE_TRY(deletions_load(delta, add, error));
+    HEDDLE_TRY(add->is_change ? changes_check(delta, error) : HEDDLE_OK);
     HEDDLE_TRY(query_start(delta, add, error));
     delta->row = 0;
     delta->is_open = true;
@@ -353,6 +391,7 @@ int heddle_delta_read_open(const struct heddle_source_options *options, const st
     delta->snapshot = read->snapshot;
     delta->files = read->files;
     delta->file_count = read->file_count;
+    delta->ignore_deletes = read->ignore_deletes;
     const int status = read_begin(delta, options, read->duck, error);
     if (status != HEDDLE_OK) {
         delta_close(source);

@@ -11,6 +11,7 @@ struct heddle_delta_read {
         *snapshot;                        /* whose schema, column mapping and folder hold for all files */
     const struct heddle_delta_add *files; /* both are borrowed until close, */
     size_t file_count;
+    bool ignore_deletes; /* deleted rows in change files are passed over, not an error */
     struct heddle_delta_snapshot
         *owned; /* but for these, closed with the source: NULL = none; on failure the caller's */
     struct heddle_arena *arena;

@@ -115,15 +115,15 @@ static int policy_check(const struct heddle_delta_walk *walk, int64_t version,
                                 " of the table changes rows (%.60s). A stream of appended rows "
                                 "stops there: set skipChangeCommits: true to pass over such versions, "
                                 "ignoreChanges: true to read what they write (rows may come again), "
-                                "readChangeFeed: true to update and delete, or load it anew with --fresh",
+                                "readChangeFeed: true to update what is there, or load it anew with --fresh",
                                 version, what);
     }
     if (!policy->ignore_deletes) {
         return heddle_error_set(
             error, HEDDLE_SOURCE,
             "version %" PRId64 " of the table deletes rows (%.60s). A stream of appended rows "
-            "stops there: set ignoreDeletes: true to keep what was loaded, readChangeFeed: true to "
-            "delete it too, or load it anew with --fresh",
+            "stops there: set ignoreDeletes: true to keep what was loaded, or load it anew with "
+            "--fresh",
             version, what);
     }
     return HEDDLE_OK;
@@ -180,6 +180,19 @@ static int changes_index(const struct heddle_delta_walk *walk, int64_t version,
     return HEDDLE_OK;
 }
 
+/* Whether a file that changes data comes or goes with a deletion vector. */
+static bool has_vectors(const struct heddle_delta_actions *actions)
+{
+    bool found = false;
+    for (size_t i = 0; i < actions->add_count; i++) {
+        found = found || (actions->adds[i].data_change && actions->adds[i].vector.storage != 0);
+    }
+    for (size_t i = 0; i < actions->remove_count; i++) {
+        found = found || (actions->removes[i].data_change && actions->removes[i].file.vector.storage != 0);
+    }
+    return found;
+}
+
 /* The files of a commit lie in its actions, which are freed: what outlives take() is copied. */
 static int files_keep(const struct heddle_delta_walk *walk, struct places *places, struct heddle_error *error)
 {
@@ -229,6 +242,8 @@ static int commit_take(const struct heddle_delta_walk *walk, const struct heddle
     const struct heddle_delta_version version = {
         .version = commit->version,
         .time = actions->commit_time >= 0 ? actions->commit_time : commit->time,
+        .has_change_files = walk->policy->read_change_feed && actions->change_count > 0,
+        .has_vectors = walk->policy->read_change_feed && has_vectors(actions),
         .places = places->items,
         .count = places->count,
     };

@@ -44,6 +44,8 @@ struct heddle_delta_version {
     int64_t version;
     int64_t time; /* of the commit, milliseconds since 1970 */
     bool in_snapshot;
+    bool has_change_files; /* of a change feed: the whole commit has some, whatever the walk covers of it; */
+    bool has_vectors;      /* or deletion vectors: its places are taken together or not at all */
     const struct heddle_delta_place *places;
     size_t count;
 };

@@ -304,8 +304,6 @@ static int commit_admit(struct planning *planning, const struct heddle_delta_ver
 static int version_plan(void *context, const struct heddle_delta_version *version, struct heddle_error *error)
 {
     struct planning *planning = context;
-    bool cdc = false;
-    bool vectors = false;
     (void)error;
     if (!planning->delta->policy.read_change_feed || !planning->limited || version->in_snapshot) {
         return places_admit(planning, version);
@@ -313,12 +311,9 @@ static int version_plan(void *context, const struct heddle_delta_version *versio
     if (!heddle_stream_room_left(&planning->room)) {
         return HEDDLE_END;
     }
-    for (size_t i = 0; i < version->count; i++) {
-        cdc = cdc || version->places[i].change == HEDDLE_DELTA_CDC;
-        vectors =
-            vectors || (version->places[i].file != NULL && version->places[i].file->vector.storage != 0);
-    }
-    return cdc || vectors ? commit_admit(planning, version, cdc) : places_admit(planning, version);
+    return version->has_change_files || version->has_vectors
+               ? commit_admit(planning, version, version->has_change_files)
+               : places_admit(planning, version);
 }
 
 /* The offset that the last admitted place is written as. */
@@ -451,12 +446,58 @@ struct reading {
     size_t capacity;
 };
 
+/* The file that goes in the same commit as `file` comes: one file, whose deletion vector changed. */
+static const struct heddle_delta_add *removed_twin(const struct heddle_delta_version *version,
+                                                   const struct heddle_delta_add *file)
+{
+    for (size_t i = 0; i < version->count; i++) {
+        const struct heddle_delta_place *place = &version->places[i];
+        if (place->change == HEDDLE_DELTA_REMOVED && strcmp(place->file->path, file->path) == 0) {
+            return place->file;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the rows of a place of a change feed are read: those that are new, and those that changed, as they are now. Rows that
+ * go are refused, unless they may stay in the graph. */
+static int change_judge(const struct reading *reading, const struct heddle_delta_version *version,
+                        const struct heddle_delta_place *place, bool *read_out, struct heddle_error *error)
+{
+    const struct heddle_delta_add *twin =
+        place->change == HEDDLE_DELTA_ADDED ? removed_twin(version, place->file) : NULL;
+    *read_out = place->change != HEDDLE_DELTA_REMOVED && twin == NULL;
+    if (place->change == HEDDLE_DELTA_REMOVED && !reading->delta->policy.ignore_deletes) {
+        return heddle_error_set(
+            error, HEDDLE_SOURCE,
+            "version %" PRId64 " of the table deletes rows (of %.80s), and what is in the graph is "
+            "not deleted by this version: set ignoreDeletes: true to keep it there, or load the "
+            "table anew with --fresh",
+            version->version, place->file->path);
+    }
+    if (twin != NULL && twin->vector.rows > place->file->vector.rows) {
+        return heddle_error_set(error, HEDDLE_SOURCE,
+                                "version %" PRId64
+                                " of the table brings deleted rows of %.80s back, which a change feed "
+                                "does not read: load the table anew with --fresh",
+                                version->version, place->file->path);
+    }
+    return HEDDLE_OK;
+}
+
 static int version_read(void *context, const struct heddle_delta_version *version, struct heddle_error *error)
 {
     struct reading *reading = context;
+    bool wanted = true;
     for (size_t i = 0; i < version->count; i++) {
         const struct heddle_delta_add *file = version->places[i].file;
         if (file == NULL || is_excluded(reading->delta, file)) {
+            continue;
+        }
+        if (reading->delta->policy.read_change_feed && !version->in_snapshot) {
+            HEDDLE_TRY(change_judge(reading, version, &version->places[i], &wanted, error));
+        }
+        if (!wanted) {
             continue;
         }
         if (heddle_grow((void **)&reading->files, &reading->capacity, reading->count + 1,
@@ -513,7 +554,10 @@ static int delta_read(struct heddle_stream *stream, const struct heddle_stream_r
         status = heddle_error_out_of_memory(error);
     }
     if (status == HEDDLE_OK) {
-        struct heddle_delta_read read = {.files = files, .file_count = reading.count, .arena = arena};
+        struct heddle_delta_read read = {.files = files,
+                                         .file_count = reading.count,
+                                         .ignore_deletes = delta->policy.ignore_deletes,
+                                         .arena = arena};
         if (reading.count > 0) {
             memcpy(files, reading.files, reading.count * sizeof *files);
         }

@@ -202,6 +202,77 @@ static void each_policy_says_what_becomes_of_changes(void **state)
     }
 }
 
+/* 0, 1, 2 are loaded; 1 becomes 11 and 20 is new; then a deletion. */
+static void changed_feed(void)
+{
+    numbers_file(0, 2);
+    numbers_table(add_of(0, 1));
+    sql_run("COPY (SELECT * FROM (VALUES (1::INTEGER, 'update_preimage'), (11, 'update_postimage'), (20, "
+            "'insert')) "
+            "t(n, _change_type)) TO '%s/cdc.parquet' (FORMAT parquet)");
+    sql_run("COPY (SELECT 2::INTEGER AS n, 'delete' AS _change_type) TO '%s/gone.parquet' (FORMAT parquet)");
+    commit_write(
+        1, "{\"cdc\":{\"path\":\"cdc.parquet\",\"partitionValues\":{},\"size\":1,\"dataChange\":false}}\n",
+        REMOVE("0.parquet"), ADD("whole.parquet"), NULL);
+}
+
+static void a_change_feed_gives_rows_as_they_are_now(void **state)
+{
+    (void)state;
+    struct stream_case test = {0};
+    stream_set(&test, "readChangeFeed", "true");
+    changed_feed();
+    numbers_file(30, 31);
+    commit_write(2, add_of(30, 1), NULL, NULL, NULL);
+    snprintf(test.offset, sizeof test.offset,
+             "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":1,\"index\":-1,"
+             "\"isStartingVersion\":false}");
+    stream_begin(&test, "delta", folder);
+    assert_string_equal(stream_run(&test), TAIL(3, -1) "4 rows 11-31\n");
+    stream_end(&test);
+}
+
+static void a_change_feed_that_deletes_is_refused_unless_rows_may_stay(void **state)
+{
+    (void)state;
+    static const char from_2[] = "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":2,"
+                                 "\"index\":-1,\"isStartingVersion\":false}";
+    changed_feed();
+    commit_write(
+        2, "{\"cdc\":{\"path\":\"gone.parquet\",\"partitionValues\":{},\"size\":1,\"dataChange\":false}}\n",
+        NULL, NULL, NULL);
+    struct stream_case keep = {0};
+    stream_set(&keep, "readChangeFeed", "true");
+    stream_set(&keep, "ignoreDeletes", "true");
+    snprintf(keep.offset, sizeof keep.offset, "%s", from_2);
+    stream_begin(&keep, "delta", folder);
+    /* The end of a commit with change files is its last file, as Spark has it; nothing new follows. */
+    assert_string_equal(stream_run(&keep), TAIL(2, 0) "0 rows\n");
+    assert_string_equal(stream_run(&keep), "");
+    stream_end(&keep);
+    struct stream_case test = {0};
+    struct heddle_source *source = NULL;
+    struct heddle_batch *batch = NULL;
+    struct heddle_error error = {0};
+    stream_set(&test, "readChangeFeed", "true");
+    stream_begin(&test, "delta", folder);
+    const struct heddle_stream_range range = {.start = from_2, .end = keep.offset, .limit = UINT64_MAX};
+    assert_int_equal(heddle_stream_read(test.stream, &range, &source, &error), HEDDLE_OK);
+    assert_int_equal(heddle_source_next(source, &batch, &error), HEDDLE_SOURCE);
+    assert_non_null(strstr(error.message, "deletes 1 rows"));
+    heddle_source_close(source);
+    commit_write(3, REMOVE("whole.parquet"), NULL, NULL, NULL);
+    assert_int_equal(heddle_stream_refresh(test.stream, keep.offset, true, NULL, NULL), HEDDLE_OK);
+    const struct heddle_stream_range removed = {
+        .start = keep.offset,
+        .end = "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":4,\"index\":-1,"
+               "\"isStartingVersion\":false}",
+        .limit = UINT64_MAX};
+    assert_int_equal(heddle_stream_read(test.stream, &removed, &source, &error), HEDDLE_SOURCE);
+    assert_non_null(strstr(error.message, "version 3 of the table deletes rows"));
+    stream_end(&test);
+}
+
 static void a_version_that_is_named_is_read_and_no_other(void **state)
 {
     (void)state;
@@ -449,6 +520,8 @@ int main(void)
         TEST(rows_that_are_done_are_passed_over),
         TEST(a_stream_begins_where_it_is_told),
         TEST(each_policy_says_what_becomes_of_changes),
+        TEST(a_change_feed_gives_rows_as_they_are_now),
+        TEST(a_change_feed_that_deletes_is_refused_unless_rows_may_stay),
         TEST(a_version_that_is_named_is_read_and_no_other),
         TEST(files_that_a_pattern_excludes_keep_their_index),
         TEST(offsets_of_elsewhere_are_refused),
