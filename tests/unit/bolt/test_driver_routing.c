@@ -173,6 +173,27 @@ static void without_server_side_routing_a_home_is_asked_for_every_time(void **st
     finish(driver);
 }
 
+static void a_guess_that_leads_to_an_older_server_is_given_up(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {LOGIN_ROUTING, "C: ROUTE", ROUTES("one", "\"first:1\", \"second:2\""),
+                                        LOGIN_ROUTING, RUN("one", ""), "C: RUN !one", "C: PULL", "S: CLOSE",
+                                        /* The guess leads to the second one, which cannot put it right. */
+                                        LOGIN, "C: ROUTE !one", ROUTES("two", "\"second:2\""), RUN("two", ""),
+                                        NULL};
+    struct heddle_cursor *cursor = NULL;
+    bolt_script_init(&script, 5, 8, lines);
+    struct heddle_driver *driver =
+        driver_with(&(struct heddle_driver_options){.uri = "neo4j://router"}, NULL);
+    run_and_read(driver, &(struct heddle_session_options){0});
+    struct heddle_session *session = session_of(driver, &(struct heddle_session_options){0});
+    assert_int_equal(heddle_session_run(session, &query, NULL, &cursor, NULL), HEDDLE_NETWORK);
+    heddle_session_close(session);
+    run_and_read(driver, &(struct heddle_session_options){0});
+    assert_string_equal(script.dialled[2], "second:2");
+    finish(driver);
+}
+
 /* A machine that takes connections and closes them. */
 struct closer {
     int listener;
@@ -263,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_home_that_is_known_is_found_without_asking_for_it),
         cmocka_unit_test(a_transaction_keeps_the_home_that_it_began_in),
         cmocka_unit_test(without_server_side_routing_a_home_is_asked_for_every_time),
+        cmocka_unit_test(a_guess_that_leads_to_an_older_server_is_given_up),
         cmocka_unit_test(every_machine_behind_a_name_is_asked_for_routes),
         cmocka_unit_test(homes_of_many_users_take_a_bounded_place),
     };
