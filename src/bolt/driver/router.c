@@ -221,8 +221,8 @@ static int literals_of(struct heddle_driver *driver, const struct heddle_uri *ro
     return status == HEDDLE_OK ? heddle_addresses_check(list, error) : status;
 }
 
-/* The first addresses could not help by name, that is at the first of their hosts' addresses that took a connection. Behind
- * one name there may be many servers: asks them all. */
+/* The first addresses could not help by name, that is over a connection that was kept, or at the first of their hosts'
+ * addresses that took a new one. Behind one name there may be many servers, or another one by now: asks them all. */
 static int ask_literals(struct asking *asking, const struct heddle_addresses *first)
 {
     int status = HEDDLE_OK;
@@ -234,7 +234,7 @@ static int ask_literals(struct asking *asking, const struct heddle_addresses *fi
         HEDDLE_TRY(heddle_uri_parse_address(first->items[i], &router, asking->error));
         need.host = router.host;
         status = literals_of(asking->driver, &router, &literals, &unresolved);
-        if (status == HEDDLE_OK && literals.count > 1) {
+        if (status == HEDDLE_OK) {
             status = ask_each(asking, &need, &literals);
         } else if (status == HEDDLE_NETWORK) {
             status = HEDDLE_OK;
