@@ -109,6 +109,7 @@ HEDDLE_MUST_CHECK int heddle_cli_source_open(struct heddle_cli *cli, const char 
 int heddle_command_run(struct heddle_cli *cli);
 int heddle_command_check(struct heddle_cli *cli);
 int heddle_command_plan(struct heddle_cli *cli);
+int heddle_command_status(struct heddle_cli *cli);
 int heddle_command_search(struct heddle_cli *cli);
 int heddle_command_generate(struct heddle_cli *cli);
 int heddle_command_cypher(struct heddle_cli *cli);

@@ -47,6 +47,7 @@ static const enum heddle_option_id RUN[] = {HEDDLE_OPTION_TO,
                                             HEDDLE_OPTION_TX_TIMEOUT,
                                             HEDDLE_OPTION_COUNT};
 
+static const enum heddle_option_id STATUS[] = {HEDDLE_OPTION_CHECKPOINT, HEDDLE_OPTION_COUNT};
 static const enum heddle_option_id SEARCH[] = {
     HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
     HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  MODEL_OPTIONS,          HEDDLE_OPTION_COUNT};
@@ -157,6 +158,13 @@ const struct heddle_command heddle_commands[] = {
      "rounds and "
      "barriers.\n\nExample: heddle plan removals.yaml --report plan.html\n",
      PLAN_FLAGS, RUN, 1, 1, heddle_command_plan},
+    {"status", "status DIR|JOB", "tell how far a load has come, from its checkpoint",
+     "DIR is a checkpoint; of a JOB the one that 'heddle run' would use. What is committed, what is pending, "
+     "where each "
+     "table's\nstream stands, how many rows were rejected, whether a run has it now. No table and no "
+     "database is "
+     "opened.\n\nExample: heddle status removals.yaml\n",
+     NULL, STATUS, 1, 1, heddle_command_status},
     {"search", "search TEXT [--to URI]", "find the nodes whose text is nearest to TEXT",
      "Embeds TEXT with the model that the load used and asks the vector index.\n\n"
      "Example: heddle search \"hydraulic pump failure\" --to neo4j://localhost --show "
