@@ -39,7 +39,7 @@ const char *heddle_standing_offset(const char *offset, struct heddle_arena *aren
                        ? "before version 0"
                        : heddle_arena_format(arena, "version %" PRId64 ", all of it", delta.version - 1);
         }
-        return heddle_arena_format(arena, "%s %" PRId64 ", after %" PRId64 " files of it",
+        return heddle_arena_format(arena, "%s %" PRId64 ", up to its file number %" PRId64,
                                    delta.in_snapshot ? "the snapshot of version" : "version", delta.version,
                                    delta.index + 1);
     }

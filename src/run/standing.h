@@ -54,7 +54,7 @@ void heddle_standing_print(const struct heddle_standing *status, struct heddle_b
 HEDDLE_MUST_CHECK int heddle_standing_json(const struct heddle_standing *status, struct heddle_buffer *text,
                                            struct heddle_error *error);
 
-/* An offset as Spark's sources write it, in words: "version 12, after 3 files of it". Answers the offset itself where it is
+/* An offset as Spark's sources write it, in words: "version 12, up to its file number 3". Answers the offset itself where it is
  * of no kind that is known. Errors: NULL, out of memory. */
 const char *heddle_standing_offset(const char *offset, struct heddle_arena *arena);
 

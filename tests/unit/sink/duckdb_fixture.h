@@ -1,5 +1,5 @@
 /* duckdb_fixture.h: removals, aircraft and the relationship between them, for the tests of the DuckDB sink: a file of
- * its own in a folder of its own, batches made from plain arrays, rejects and hooks written down. */
+ * its own in a folder of its own, batches made from plain arrays, rejects and ledger written down. */
 #ifndef HEDDLE_TESTS_DUCKDB_FIXTURE_H
 #define HEDDLE_TESTS_DUCKDB_FIXTURE_H
 
