@@ -181,11 +181,16 @@ static uint64_t rows_of(const struct heddle_source *source)
     return heddle_source_rows_read(source) + heddle_source_rows_rejected(source);
 }
 
+uint64_t heddle_micro_batches_part(const struct heddle_micro_batches *batches, uint64_t limit)
+{
+    const uint64_t per_batch = heddle_stream_rows_per_batch(batches->stream);
+    return per_batch > 0 && per_batch < limit ? per_batch : limit;
+}
+
 int heddle_micro_batches_read(struct heddle_micro_batches *batches, uint64_t limit,
                               struct heddle_source **source_out, struct heddle_error *error)
 {
-    const uint64_t per_batch = heddle_stream_rows_per_batch(batches->stream);
-    batches->part_rows = per_batch > 0 && per_batch < limit ? per_batch : limit;
+    batches->part_rows = heddle_micro_batches_part(batches, limit);
     if (batches->source == NULL) {
         struct heddle_checkpoint_batch next;
         heddle_checkpoint_pending(batches->checkpoint, &next);

@@ -55,6 +55,9 @@ uint64_t heddle_micro_batches_units(const struct heddle_micro_batches *batches);
 HEDDLE_MUST_CHECK int heddle_micro_batches_next(struct heddle_micro_batches *batches,
                                                 struct heddle_micro_batch *batch, struct heddle_error *error);
 
+/* The most rows that the next unit takes where the run may take `limit`: that, or maxRowsPerBatch where it is less. */
+uint64_t heddle_micro_batches_part(const struct heddle_micro_batches *batches, uint64_t limit);
+
 /* The rows of the unit, at most `limit` (UINT64_MAX = all). Borrowed until done() or close. */
 HEDDLE_MUST_CHECK int heddle_micro_batches_read(struct heddle_micro_batches *batches, uint64_t limit,
                                                 struct heddle_source **source_out,

@@ -60,7 +60,7 @@ static uint64_t limit_left(const struct heddle_run *run, const struct heddle_run
     return (uint64_t)limit > stream->rows ? (uint64_t)limit - stream->rows : 0;
 }
 
-/* An earlier run may have written rows of this micro-batch that lie beyond this run's limit: then its end would forget them. */
+/* An earlier run may have written rows of this micro-batch that lie beyond this run's part of it: then its end would forget them. */
 static int check_limit(const struct heddle_run *run, const struct heddle_plan_pass *pass, uint64_t limit,
                        struct heddle_error *error)
 {
@@ -82,7 +82,7 @@ static int check_limit(const struct heddle_run *run, const struct heddle_plan_pa
         return heddle_error_set(
             error, HEDDLE_INVALID,
             "the last run was cut short after it had written rows beyond the first %" PRIu64
-            ": go on without --limit, or with the one of that run",
+            ": go on without --limit and with no smaller maxRowsPerBatch, or with those of that run",
             limit);
     }
     return HEDDLE_OK;
@@ -96,8 +96,9 @@ static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limi
     run->unit = unit_of(run);
     HEDDLE_TRY(heddle_recorder_begin(run->recorder, run->unit, heddle_sink_epoch(run->sink), error));
     HEDDLE_TRY(heddle_sink_begin(run->sink, run->unit, error));
-    HEDDLE_TRY(check_limit(run, &run->plan->passes[index], limit, error));
-    return heddle_micro_batches_read(run->streams[index].batches, limit, source_out, error);
+    struct heddle_micro_batches *batches = run->streams[index].batches;
+    HEDDLE_TRY(check_limit(run, &run->plan->passes[index], heddle_micro_batches_part(batches, limit), error));
+    return heddle_micro_batches_read(batches, limit, source_out, error);
 }
 
 /* All its rows are in the graph, or rejected: it is committed; then its record may go, and its marks. */
