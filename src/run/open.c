@@ -118,24 +118,32 @@ static int open_rejects(struct heddle_run *run, struct heddle_error *error)
                                &run->rejects, error);
 }
 
+/* Whose the kept vectors are: every model, with what decides about its vectors. */
+static const char *vectors_identity(const struct heddle_run *run)
+{
+    const char *text = "";
+    for (size_t i = 0; text != NULL && i < run->model_count; i++) {
+        struct heddle_embedder_info info;
+        heddle_embedder_describe(run->models[i].embedder, &info);
+        text = heddle_arena_format(run->arena, "%s%s %s %s %s %zu '%s'; ", text, run->models[i].name,
+                                   info.name, info.provider, info.precision, info.dimensions, info.prompt);
+    }
+    return text;
+}
+
 static int open_recorder(struct heddle_run *run, struct heddle_error *error)
 {
-    struct heddle_recorder_options options = {
+    const char *keep = heddle_run_text(run, HEDDLE_OPTION_KEEP_VECTORS);
+    const struct heddle_recorder_options options = {
         .folder = run->folder,
         .load = run->receipt.load_id,
         .rejects = run->rejects,
         .embeds = run->model_count > 0,
-        .keep_vectors = run->model_count > 0,
-        .vectors = "",
+        .keep_vectors = keep == NULL || strcmp(keep, "off") != 0,
+        .vectors = vectors_identity(run),
     };
-    if (options.embeds) {
-        const struct heddle_embedder *embedder = run->models[0].embedder;
-        options.vectors = heddle_arena_format(run->arena, "%s %s %zu", heddle_embedder_name(embedder),
-                                              heddle_precision_name(heddle_embedder_precision(embedder)),
-                                              (size_t)heddle_embedder_dimensions(embedder));
-        if (options.vectors == NULL) {
-            return heddle_error_out_of_memory(error);
-        }
+    if (options.vectors == NULL) {
+        return heddle_error_out_of_memory(error);
     }
     return heddle_recorder_open(&options, &run->recorder, error);
 }

@@ -40,8 +40,7 @@ static int flush_sink(void *context, struct heddle_error *error)
     return heddle_sink_flush(outlet->sink, error);
 }
 
-/* The number under which the load knows a micro-batch: each one of all its streams counts it up by one, over runs too. */
-static uint64_t unit_of(const struct heddle_run *run)
+uint64_t heddle_run_unit(const struct heddle_run *run)
 {
     uint64_t units = 0;
     for (size_t i = 0; i < run->plan->pass_count; i++) {
@@ -93,7 +92,7 @@ static int check_limit(const struct heddle_run *run, const struct heddle_plan_pa
 static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limit,
                              struct heddle_source **source_out, struct heddle_error *error)
 {
-    run->unit = unit_of(run);
+    run->unit = heddle_run_unit(run);
     HEDDLE_TRY(heddle_recorder_begin(run->recorder, run->unit, heddle_sink_epoch(run->sink), error));
     HEDDLE_TRY(heddle_sink_begin(run->sink, run->unit, error));
     struct heddle_micro_batches *batches = run->streams[index].batches;

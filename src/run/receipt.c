@@ -74,9 +74,20 @@ static void print_embedding(const struct heddle_receipt *receipt, int width, str
         heddle_text_grouped(receipt->embedded.tokens, tokens),
         heddle_text_grouped(receipt->embedded.texts_folded, folded), receipt->model, receipt->precision,
         receipt->kernel);
-    if (receipt->embedded.texts_remembered > 0) {
-        heddle_buffer_append_format(out, "  %-*s  %s texts known from the embedding cache\n", width, "",
-                                    heddle_text_grouped(receipt->embedded.texts_remembered, embedded));
+    if (receipt->embedded.texts_remembered > receipt->kept.found) {
+        heddle_buffer_append_format(
+            out, "  %-*s  %s texts known from the embedding cache\n", width, "",
+            heddle_text_grouped(receipt->embedded.texts_remembered - receipt->kept.found, embedded));
+    }
+    if (receipt->kept.found > 0 || receipt->kept.again > 0) {
+        heddle_buffer_append_format(out,
+                                    "  %-*s  %s vectors were kept by earlier runs, %s texts embedded again\n",
+                                    width, "", heddle_text_grouped(receipt->kept.found, embedded),
+                                    heddle_text_grouped(receipt->kept.again, folded));
+    }
+    if (receipt->kept.problem[0] != '\0') {
+        heddle_buffer_append_format(out, "  %-*s  vectors were not kept for a resume: %s\n", width, "",
+                                    receipt->kept.problem);
     }
     if (receipt->embedded.repaired > 0) {
         heddle_buffer_append_format(out,
@@ -176,6 +187,8 @@ static json_t *embedding_json(const struct heddle_receipt *receipt)
         {"texts_embedded", embedded->texts_embedded},
         {"texts_folded", embedded->texts_folded},
         {"texts_remembered", embedded->texts_remembered},
+        {"texts_kept", receipt->kept.found},
+        {"texts_again", receipt->kept.again},
         {"tokens", embedded->tokens},
         {"no_text", embedded->no_text},
         {"truncated", embedded->truncated},

@@ -8,6 +8,7 @@
 #include <heddle/embed.h>
 
 #include "base/buffer.h"
+#include "run/kept_vectors.h"
 #include "sink/sink.h"
 
 struct heddle_receipt_target {
@@ -37,6 +38,7 @@ struct heddle_receipt {
     uint64_t rejected;        /* reject records written, all targets */
     const char *rejects_folder;
     struct heddle_embed_statistics embedded;
+    struct heddle_kept_vectors_statistics kept; /* what a resume had not to embed, or embedded again */
     const char *cache_problem; /* why the embedding cache failed last, "" or NULL for never */
     struct heddle_sink_progress sink;
     struct heddle_receipt_time read, embed, write, index, verify, total;

@@ -90,6 +90,7 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
                  .precision = precision_of(run),
                  .owner = heddle_claim_owner(run->claim),
                  .host = heddle_claim_host(run->claim),
+                 .has_progress = heddle_recorder_report(run->recorder)->begun || heddle_run_unit(run) > 0,
                  .checkpoint = run->folder,
                  .fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0},
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
@@ -170,6 +171,7 @@ static void complete_receipt(struct heddle_run *run)
 {
     struct heddle_receipt *receipt = &run->receipt;
     receipt->rejected = heddle_rejects_count(run->rejects);
+    heddle_recorder_kept(run->recorder, &receipt->kept);
     if (run->sink != NULL) {
         heddle_sink_progress(run->sink, &receipt->sink);
         for (size_t i = 0; i < receipt->target_count; i++) {

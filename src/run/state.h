@@ -77,6 +77,10 @@ void heddle_run_close_streams(struct heddle_run *run);
 HEDDLE_MUST_CHECK int heddle_run_refresh_stream(struct heddle_run *run, size_t pass,
                                                 struct heddle_error *error);
 
+/* The number under which the load knows the micro-batch that comes next: each one of all its streams counts it up by one, over
+ * runs too. */
+uint64_t heddle_run_unit(const struct heddle_run *run);
+
 /* All passes, as the trigger says. */
 HEDDLE_MUST_CHECK int heddle_run_passes(struct heddle_run *run, struct heddle_error *error);
 

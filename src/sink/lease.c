@@ -18,7 +18,7 @@ static int check_pair(const struct heddle_load_record *record, const struct hedd
                       const char *graph, struct heddle_error *error)
 {
     const bool checkpoint = record->owner_known_count > 0;
-    if (lease->epoch == 0 && checkpoint) {
+    if (lease->epoch == 0 && record->has_progress) {
         return heddle_error_set(
             error, HEDDLE_DATABASE,
             "the checkpoint %s holds the progress of load %s, and %s has no record of that "

@@ -260,6 +260,17 @@ static const struct heddle_option table[HEDDLE_OPTION_COUNT] = {
      .choices = no_names,
      .help = "Threads that embed; auto is one a core.",
      .category = "embedding"},
+    {.id = HEDDLE_OPTION_KEEP_VECTORS,
+     .name = "keep_vectors",
+     .kind = HEDDLE_OPTION_CHOICE,
+     .placeholder = "WHEN",
+     .default_text = "on",
+     .aliases = no_names,
+     .choices = NAMES("on", "off"),
+     .help = "Keep vectors in the checkpoint until their rows are committed: a run that was killed need not "
+             "compute "
+             "them again.",
+     .category = "embedding"},
     {.id = HEDDLE_OPTION_MODEL,
      .name = "model",
      .placeholder = "NAME",

@@ -48,6 +48,7 @@ static int run_open(const char *owner, const char *known, bool fresh, struct hed
     options.load.owner = owner;
     options.load.owners_known = owners;
     options.load.owner_known_count = known == NULL ? 0 : 1;
+    options.load.has_progress = known != NULL;
     options.load.host = "here";
     options.load.checkpoint = "ckpt";
     options.load.fresh = fresh;

@@ -52,6 +52,7 @@ static struct scripted *make(const char *const *lines, const char *known)
                  .owner = "owner2",
                  .owners_known = test->known,
                  .owner_known_count = known == NULL ? 0 : 1,
+                 .has_progress = known != NULL,
                  .host = "here (1234)",
                  .checkpoint = "ckpt"},
     };
