@@ -478,6 +478,7 @@ static const char *const kebab_names[HEDDLE_OPTION_COUNT] = {
     "vector-index",
     "precision",
     "embed-threads",
+    "keep-vectors",
     "model",
     "provider",
     "kernel",
