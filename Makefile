@@ -18,8 +18,17 @@ demo:
 demo-stop:
 	@scripts/neo4j stop --name demo
 
+# A load that creates, killed five times, and the count at the end.
+demo-crash:
+	@scripts/demo-crash $(TARGET)
+
 test:
 	@scripts/test
+
+# KILLS kills of loads that create, at every step; `make test` does a few.
+KILLS ?= 200
+crash: build
+	@tests/fault/crash/run $(KILLS)
 
 # Against real Spark with Delta, which is fetched after asking.
 test-spark:
@@ -45,8 +54,10 @@ help:
 	@echo "make demo                 fetch, build, start a Neo4j server on this machine, load, embed, search"
 	@echo "make demo TARGET=duckdb   the same into one file, without a server"
 	@echo "make demo-stop            stop the demo's server (scripts/neo4j remove deletes its data)"
+	@echo "make demo-crash           kill a load that creates five times with kill -9, and count (TARGET=duckdb: into a file)"
 	@echo "make test                 build and run every test"
 	@echo "make test-spark           what heddle writes, read by real Spark with Delta, and the other way round"
+	@echo "make crash KILLS=200      kill -9 at every step of loads that create, on a server or into a file"
 	@echo "make bench                compare with the peers; BENCH='NAME --quick' for one"
 	@echo "make race                 heddle against the plain way, side by side"
 	@echo "make install PREFIX=DIR   command, library, headers, pkg-config and CMake packages (DESTDIR is honoured)"

@@ -83,6 +83,13 @@ if(TARGET heddle_command AND Python3_FOUND)
              ${PROJECT_SOURCE_DIR}/tests/golden/delta/compare_generated.py $<TARGET_FILE:heddle_command>)
     set_tests_properties(golden.delta golden.delta_tables golden.delta_generated PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS golden)
 
+    # kill -9 at every step of loads that create. The library that kills is loaded before all others, which sanitizers do not
+    # like: only the release stage runs these.
+    set(crash ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/fault/crash/test_crash.py $<TARGET_FILE:heddle_command>
+              $<TARGET_FILE:module_crash_point>)
+    add_test(NAME fault.crash COMMAND ${crash} duckdb:${PROJECT_SOURCE_DIR}/build/deps/duckdb/libduckdb.so --kills 8)
+    set_tests_properties(fault.crash PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS integration)
+
     # A fresh server of each version for the tests that need one; they say why they are skipped where none can be had.
     foreach(version 5.26.30 2026.08.1)
         string(REGEX MATCH "^[0-9]+" major ${version})
@@ -108,6 +115,10 @@ if(TARGET heddle_command AND Python3_FOUND)
                  COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/fault/test_faults.py
                          $<TARGET_FILE:heddle_command> $<TARGET_FILE:fault_proxy> ${env_file})
         set_tests_properties(integration.${major}.faults
+                             PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
+                                        RESOURCE_LOCK neo4j_${major} LABELS integration)
+        add_test(NAME integration.${major}.crash COMMAND ${crash} ${env_file} --kills 12)
+        set_tests_properties(integration.${major}.crash
                              PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
                                         RESOURCE_LOCK neo4j_${major} LABELS integration)
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.

@@ -7,39 +7,41 @@ Exit code 0 where every row is there exactly once.
 """
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 
 import graph as graphs
+import journal as journals
 
 KILLS = 5
-FINISHED = -1
+# Transactions of a micro-batch of 1,000 rows: four targets that create, 50 rows a transaction, and a few that merge.
+UNIT = 90
 
 
-def written(progress):
-    """Rows of all targets that a run has written, as its progress line last said."""
-    with open(progress, "rb") as file:
-        said = re.findall(rb"written ([0-9,]+)", file.read())
-    return int(said[-1].replace(b",", b"")) if said else 0
+def sent(folder):
+    """Transactions that the load has noted, over its micro-batches of `UNIT` each at most: how far it is."""
+    noted = journals.read(os.path.join(folder, "checkpoint", "journal"))
+    return noted["batch"] * UNIT + noted["sent"] if noted else 0
 
 
-def run_until(command, folder, environment, progress, rows):
-    """Kills the run when it has written `rows` rows; answers how many it had, FINISHED where it ended before."""
+def run_until(command, folder, more):
+    """Kills the run when it has sent so many more transactions; False where it ended before that."""
+    progress = os.path.join(folder, "progress")
+    goal = sent(folder) + more
     with open(progress, "wb") as errors, open(os.path.join(folder, "out"), "wb") as out:
-        child = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
+        child = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=errors)
         while child.poll() is None:
-            if written(progress) >= rows:
+            if sent(folder) >= goal:
                 child.send_signal(signal.SIGKILL)
                 child.wait()
-                return written(progress)
-            time.sleep(0.02)
+                return True
+            time.sleep(0.01)
     if child.returncode != 0:
         with open(progress, encoding="utf-8", errors="replace") as file:
             sys.exit(f"demo-crash: the run ended with exit code {child.returncode}\n{file.read()}")
-    return FINISHED
+    return False
 
 
 def main():
@@ -49,21 +51,16 @@ def main():
     else:
         graph = graphs.Neo4j(heddle, os.path.abspath(sys.argv[2]), folder)
     command = [heddle, "run", "job.yaml", *graph.arguments, "--checkpoint", "checkpoint", "--writers", "4", "--batch-rows", "50",
-               "--progress", "--json"]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J_")}
-    environment["HEDDLE_FAKE_TERMINAL"] = "1"
-    progress = os.path.join(folder, "progress")
+               "--json"]
     kills = 0
-    while kills < KILLS:
-        # Of six targets' rows: a sixth of what is left, so that each kill falls between the first commit and the last.
-        had = run_until(command, folder, environment, progress, rows * 6 // (KILLS + 2))
-        if had == FINISHED:
-            break
+    step = rows // 1000 * UNIT // (KILLS + 1) # so that each kill falls between the first commit and the last
+    while kills < KILLS and run_until(command, folder, step):
         kills += 1
-        print(f"run {kills}: killed with kill -9 after it had written {had:,} rows; the graph holds {graph.written():,} of "
-              f"{3 * rows:,} created", flush=True)
+        noted = journals.read(os.path.join(folder, "checkpoint", "journal"))
+        print(f"run {kills}: killed with kill -9; the graph holds {graph.written():,} of the {3 * rows:,} rows that it shall, "
+              f"{len(noted['open'])} transactions have no outcome", flush=True)
     if kills == KILLS:
-        run_until(command, folder, environment, progress, float("inf"))
+        run_until(command, folder, float("inf"))
     print(f"run {kills + 1}: ended by itself")
     with open(os.path.join(folder, "out"), encoding="utf-8") as file:
         again = json.load(file)["embedding"]["texts_again"]
