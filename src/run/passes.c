@@ -268,8 +268,20 @@ static int rounds_run(struct heddle_run *run, struct heddle_error *error)
     }
 }
 
+/* A run that was killed behind the commit of its last micro-batch left marks and a journal that nobody needs any more. */
+static int forget_last(struct heddle_run *run, struct heddle_error *error)
+{
+    const uint64_t unit = heddle_run_unit(run);
+    if (unit == 0) {
+        return HEDDLE_OK;
+    }
+    HEDDLE_TRY(heddle_recorder_catch_up(run->recorder, unit, error));
+    return heddle_sink_forget(run->sink, unit - 1, error);
+}
+
 int heddle_run_passes(struct heddle_run *run, struct heddle_error *error)
 {
+    HEDDLE_TRY(forget_last(run, error));
     return run->trigger.kind == HEDDLE_TRIGGER_PROCESSING_TIME ? rounds_run(run, error)
                                                                : round_run(run, error);
 }

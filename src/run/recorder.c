@@ -130,15 +130,9 @@ static void close_kept(struct heddle_recorder *recorder)
     }
 }
 
-int heddle_recorder_begin(struct heddle_recorder *recorder, uint64_t unit, uint32_t epoch,
-                          struct heddle_error *error)
+/* Files of other units are removed on opening. */
+static int open_kept(struct heddle_recorder *recorder, uint64_t unit, struct heddle_error *error)
 {
-    close_kept(recorder);
-    HEDDLE_TRY(heddle_journal_begin(recorder->journal, unit, epoch, error));
-    HEDDLE_TRY(heddle_rejects_begin(recorder->options.rejects, unit, error));
-    if (!recorder->options.embeds) {
-        return HEDDLE_OK;
-    }
     const struct heddle_kept_vectors_options options = {
         .folder = heddle_buffer_text(&recorder->vectors_folder),
         .batch = unit,
@@ -146,6 +140,24 @@ int heddle_recorder_begin(struct heddle_recorder *recorder, uint64_t unit, uint3
         .keep = recorder->options.keep_vectors,
     };
     return heddle_kept_vectors_open(&options, &recorder->kept, error);
+}
+
+int heddle_recorder_catch_up(struct heddle_recorder *recorder, uint64_t unit, struct heddle_error *error)
+{
+    const struct heddle_journal_report *report = heddle_journal_report(recorder->journal);
+    if (report->begun && !report->finished && report->batch < unit) {
+        HEDDLE_TRY(heddle_journal_finish(recorder->journal, error));
+    }
+    return recorder->options.embeds ? open_kept(recorder, unit, error) : HEDDLE_OK;
+}
+
+int heddle_recorder_begin(struct heddle_recorder *recorder, uint64_t unit, uint32_t epoch,
+                          struct heddle_error *error)
+{
+    close_kept(recorder);
+    HEDDLE_TRY(heddle_journal_begin(recorder->journal, unit, epoch, error));
+    HEDDLE_TRY(heddle_rejects_begin(recorder->options.rejects, unit, error));
+    return recorder->options.embeds ? open_kept(recorder, unit, error) : HEDDLE_OK;
 }
 
 struct heddle_embedding_memory heddle_recorder_memory(const struct heddle_recorder *recorder,

@@ -50,6 +50,11 @@ struct heddle_embedding_memory heddle_recorder_memory(const struct heddle_record
 /* The unit's commit is on disk. Errors: those of heddle_journal_finish(). */
 HEDDLE_MUST_CHECK int heddle_recorder_end(struct heddle_recorder *recorder, struct heddle_error *error);
 
+/* Before the first begin: the checkpoint says that `unit` comes next, so what is there of earlier units goes. Errors: those of
+ * heddle_journal_finish() and heddle_kept_vectors_open(). */
+HEDDLE_MUST_CHECK int heddle_recorder_catch_up(struct heddle_recorder *recorder, uint64_t unit,
+                                               struct heddle_error *error);
+
 /* Sums over the units so far; `problem` of the newest that had one. */
 void heddle_recorder_kept(struct heddle_recorder *recorder, struct heddle_kept_vectors_statistics *out);
 void heddle_recorder_costs(struct heddle_recorder *recorder, struct heddle_journal_costs *out);
