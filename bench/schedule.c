@@ -1,12 +1,17 @@
 /* schedule.c: how fast rows are planned, in how much memory, and how near the schedule comes to what is possible.
  *
- *     schedule [--quick] [--rows N] [--spill FILE] [--edges FILE [--bipartite]] [--only plan|simulate]
+ *     schedule [--quick] [--rows N] [--spill FILE] [--edges FILE [--bipartite]] [--only plan|simulate|windows|drive]
  *
  * Planning: rows of two whole-number keys are counted, parts are made, and rows are hashed, routed and put into tiles
  * whose pages go to a file beyond 64 MiB; then every row is picked again. Rates are rows per CPU second of one core;
  * making the rows is not counted. Simulation: the scheduler that writes, with transactions of modelled time, against the
  * bound max(rows / writers, rows of the busiest node), and rounds with a barrier on the same tiles and on one group a
  * writer (two where both ends are in one space), as published. A transaction costs 15 % of a full one whatever its rows.
+ *
+
+ * Windows: the same while only so many rows may wait at once (as in a load, whose memory is bounded), in the order of the
+ * graph and sorted by its ends: what a larger window, on disk, could bring. Drive: the planning measurement, with all its
+ * rows through the pages on disk, ends in the simulation in place of a plain reading.
  *
  * Prints tables for people and then one line of JSON. Graphs come from a seed (lib/schedule_graphs.h).
  */
@@ -171,6 +176,38 @@ static bool take_rows(struct heddle_scheduler *scheduler, size_t rows, uint64_t 
     return left == rows && sum == (uint64_t)rows * (rows - 1) / 2;
 }
 
+static void sum_rows(void *context, const struct heddle_simulate_step *step)
+{
+    uint64_t *sum = context;
+    for (size_t i = 0; i < step->work->count; i++) {
+        *sum += step->work->rows[i].row;
+    }
+}
+
+/* The same by the simulated writers of a load. */
+static bool drive_rows(struct heddle_scheduler *scheduler, size_t rows, uint64_t *transactions, FILE *json)
+{
+    const struct heddle_simulate_options costs = {
+        .writers = PLAN_WRITERS,
+        .rows_max = PLAN_TRANSACTION_ROWS,
+        .row_us = ROW_US,
+        .transaction_us = ROW_US * TRANSACTION_SHARE * PLAN_TRANSACTION_ROWS,
+        .seed = SEED,
+    };
+    uint64_t sum = 0;
+    const struct heddle_simulate_watch watch = {.context = &sum, .step = sum_rows};
+    struct heddle_simulation simulation;
+    if (heddle_simulate(scheduler, &costs, &watch, &simulation, NULL) != HEDDLE_OK) {
+        return false;
+    }
+    *transactions = simulation.transactions;
+    printf("driven by %d writers: %.2f times one writer, %.1f %% of the bound, %llu transactions\n",
+           PLAN_WRITERS, simulation.speed_up, 100 * simulation.efficiency,
+           (unsigned long long)simulation.transactions);
+    fprintf(json, "\"driven %zu\": %.4f, ", rows, simulation.efficiency);
+    return simulation.rows == rows && sum == (uint64_t)rows * (rows - 1) / 2;
+}
+
 static void report_plan(const struct source *source, const struct spill_file *spill, size_t rows,
                         const uint64_t *cpu_ns, uint64_t transactions, double imbalance, FILE *json)
 {
@@ -232,7 +269,9 @@ static bool measure_plan(const struct arguments *arguments, bool skewed, FILE *j
     if (fine) {
         cpu_ns[2] = place_rows(source, parts, scheduler, rows);
         const uint64_t start = heddle_clock_thread_cpu_ns();
-        fine = cpu_ns[2] > 0 && take_rows(scheduler, rows, &transactions);
+        fine = cpu_ns[2] > 0 &&
+               (strcmp(arguments->only, "drive") == 0 ? drive_rows(scheduler, rows, &transactions, json)
+                                                      : take_rows(scheduler, rows, &transactions));
         cpu_ns[3] = heddle_clock_thread_cpu_ns() - start;
     }
     if (fine) {
@@ -432,6 +471,103 @@ static bool simulate_graphs(const struct arguments *arguments, FILE *json)
     return fine;
 }
 
+/* A graph fed to the scheduler so that at most `window` rows wait. */
+struct feeding {
+    const struct routed *routed;
+    const uint32_t *order;
+    size_t next;
+    size_t window;
+};
+
+static int feed_rows(void *context, struct heddle_scheduler *scheduler, struct heddle_error *error)
+{
+    struct feeding *feeding = context;
+    const struct routed *routed = feeding->routed;
+    while (feeding->next < routed->graph->rows &&
+           heddle_scheduler_pending_rows(scheduler) < feeding->window) {
+        const uint32_t at = feeding->order[feeding->next++];
+        const struct heddle_schedule_row row = {.row = at, .bytes = 16};
+        HEDDLE_TRY(heddle_scheduler_add_row(scheduler, 0, 0,
+                                            heddle_parts_of(routed->tables[0], routed->from[at]), 0,
+                                            heddle_parts_of(routed->tables[0], routed->to[at]), row, error));
+    }
+    return HEDDLE_OK;
+}
+
+static bool run_window(const struct routed *routed, const uint32_t *order, size_t window, size_t writers,
+                       struct heddle_simulation *simulation)
+{
+    const struct heddle_schedule_options options = {.spaces = 1, .parts = routed->parts, .writers = writers};
+    const struct heddle_simulate_options costs = model(routed->graph, writers);
+    struct feeding feeding = {routed, order, 0, window};
+    const struct heddle_simulate_watch watch = {.context = &feeding, .feed = feed_rows};
+    struct heddle_scheduler *scheduler = NULL;
+    size_t stream = 0;
+    const bool fine = heddle_scheduler_create(&options, &scheduler, NULL) == HEDDLE_OK &&
+                      heddle_scheduler_add_stream(scheduler, routed->graph->rows_a_transaction, UINT64_MAX,
+                                                  &stream, NULL) == HEDDLE_OK &&
+                      heddle_simulate(scheduler, &costs, &watch, simulation, NULL) == HEDDLE_OK &&
+                      simulation->rows == routed->graph->rows;
+    heddle_scheduler_destroy(scheduler);
+    return fine;
+}
+
+static const int64_t *sorted_by;
+
+static int by_end(const void *left, const void *right)
+{
+    const int64_t a = sorted_by[*(const uint32_t *)left];
+    const int64_t b = sorted_by[*(const uint32_t *)right];
+    return (a > b) - (a < b);
+}
+
+static bool measure_windows(const struct graph *graph, bool sorted, size_t writers, FILE *json)
+{
+    static const size_t windows[] = {50000, 400000, SIZE_MAX};
+    struct routed routed;
+    struct heddle_simulation simulation;
+    uint32_t *order = malloc(graph->rows * sizeof *order);
+    bool fine = order != NULL && hash_graph(graph, &routed);
+    for (size_t i = 0; fine && i < graph->rows; i++) {
+        order[i] = (uint32_t)i;
+    }
+    if (fine && sorted) {
+        sorted_by = graph->to;
+        qsort(order, graph->rows, sizeof *order, by_end);
+    }
+    for (size_t i = 0; i < sizeof windows / sizeof windows[0] && fine; i++) {
+        const size_t rows = windows[i] < graph->rows ? windows[i] : graph->rows;
+        const size_t parts = heddle_parts_wanted(writers, true, rows, graph->rows_a_transaction);
+        fine = make_tables(&routed, parts) && run_window(&routed, order, windows[i], writers, &simulation);
+        printf("%-18s %-8s %9zu %3zu %5zu %7.2f %7.1f\n", graph->name, sorted ? "sorted" : "as is", rows,
+               writers, parts, simulation.speed_up, 100 * simulation.speed_up / (double)writers);
+        fprintf(json, ", \"%s %s window %zu at %zu\": %.3f", graph->name, sorted ? "sorted" : "as is", rows,
+                writers, simulation.speed_up);
+    }
+    heddle_parts_destroy(routed.tables[0]);
+    heddle_parts_destroy(routed.tables[1]);
+    free(routed.from);
+    free(routed.to);
+    free(order);
+    return fine;
+}
+
+static bool simulate_windows(const struct arguments *arguments, FILE *json)
+{
+    static const size_t writers[] = {2, 8, 16, 32};
+    printf("%-18s %-8s %9s %3s %5s %7s %7s\n", "graph", "order", "window", "W", "parts", "speed", "% of W");
+    bool fine = true;
+    for (size_t i = 0; i < 3 && fine; i++) {
+        struct graph graph;
+        fine = make_graph(i, arguments, &graph);
+        for (size_t j = 0; j < 2 * sizeof writers / sizeof writers[0] && fine; j++) {
+            fine = measure_windows(&graph, j % 2 == 1, writers[j / 2], json);
+        }
+        graph_free(&graph);
+    }
+    return fine;
+}
+
 static bool parse(int argc, char **argv, struct arguments *arguments)
 {
     *arguments = (struct arguments){.rows = 20000000, .spill = "build/schedule.spill", .only = ""};
@@ -462,19 +598,22 @@ int main(int argc, char **argv)
     struct arguments arguments;
     if (!parse(argc, argv, &arguments)) {
         fprintf(stderr, "usage: schedule [--quick] [--rows N] [--spill FILE] [--edges FILE [--bipartite]] "
-                        "[--only plan|simulate]\n");
+                        "[--only plan|simulate|windows|drive]\n");
         return 1;
     }
     char *figures = NULL;
     size_t length = 0;
     FILE *json = open_memstream(&figures, &length);
     bool fine = json != NULL;
-    if (fine && strcmp(arguments.only, "simulate") != 0) {
+    if (fine && strcmp(arguments.only, "simulate") != 0 && strcmp(arguments.only, "windows") != 0) {
         fine = measure_plan(&arguments, false, json) && measure_plan(&arguments, true, json);
     } else if (fine) {
         fprintf(json, "\"plan_rows\": 0");
     }
-    if (fine && strcmp(arguments.only, "plan") != 0) {
+    if (fine && strcmp(arguments.only, "windows") == 0) {
+        fine = simulate_windows(&arguments, json);
+    }
+    if (fine && (strcmp(arguments.only, "simulate") == 0 || arguments.only[0] == '\0')) {
         fine = simulate_graphs(&arguments, json);
     }
     if (json != NULL) {

@@ -122,6 +122,9 @@ static int finish(struct run *run, struct writer *writer, struct heddle_error *e
 static int drain(struct run *run, struct heddle_error *error)
 {
     for (;;) {
+        if (run->watch->feed != NULL) {
+            HEDDLE_TRY(run->watch->feed(run->watch->context, run->scheduler, error));
+        }
         HEDDLE_TRY(employ(run, error));
         struct writer *writer = next_end(run);
         if (writer == NULL) {

@@ -54,6 +54,9 @@ struct heddle_simulate_watch {
     void *context;
     void (*step)(void *context,
                  const struct heddle_simulate_step *step); /* when an attempt ends; may be NULL */
+    /* May add rows, before idle writers pick: a load whose rows come in windows. NULL = all are there. Its error ends the
+     * simulation. */
+    int (*feed)(void *context, struct heddle_scheduler *scheduler, struct heddle_error *error);
     /* The group diagram: together[a * parts + b] grows by the microseconds in which a transaction that held part a and
      * another that held part b were both under way. NULL or parts x parts numbers; parts over all spaces. */
     double *together;
