@@ -188,6 +188,8 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
         HEDDLE_TRY(heddle_samples_create(load->options->seed + i, &load->samples[i], error));
     }
     HEDDLE_TRY(heddle_fold_create(load->options->seed, 0, &load->fold, error));
+    load->times = (load->writer_max + HEDDLE_LOAD_WRITERS_EACH - 1) / HEDDLE_LOAD_WRITERS_EACH;
+    load->times = load->times > HEDDLE_LOAD_TIMES_MAX ? HEDDLE_LOAD_TIMES_MAX : load->times;
     /* Where the server does not tell its cores, two writers are a start. */
     const size_t start = load->ability.cores > 0 || load->writer_max < 2 ? load->writer_max : 2;
     const bool asked = load->options->writers > 0;
@@ -208,7 +210,7 @@ static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
         .space_count = load->space_count,
         .parts_max = load->parts,
         .writers = heddle_writers_in_flight_max(load),
-        .rows_waiting_max = HEDDLE_LOAD_ROWS_MAX,
+        .rows_waiting_max = HEDDLE_LOAD_ROWS_MAX * load->times,
         .keys = load->window_keys,
     };
     HEDDLE_TRY(heddle_window_create(&window, &load->window, error));
@@ -254,8 +256,8 @@ static int wait_for_room(struct heddle_load *load, struct heddle_error *error)
 {
     pthread_mutex_lock(&load->lock);
     int status = load_state(load, error);
-    while (status == HEDDLE_OK &&
-           (load->open_bytes >= HEDDLE_LOAD_BYTES_MAX || load->open_rows >= HEDDLE_LOAD_ROWS_MAX)) {
+    while (status == HEDDLE_OK && (load->open_bytes >= HEDDLE_LOAD_BYTES_MAX * load->times ||
+                                   load->open_rows >= HEDDLE_LOAD_ROWS_MAX * load->times)) {
         if (!load->pressed) {
             load->pressed = true;
             pthread_cond_broadcast(&load->work_changed);

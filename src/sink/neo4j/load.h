@@ -29,6 +29,9 @@
 #define HEDDLE_LOAD_BYTES_MAX ((size_t)48 * 1024 * 1024)
 #define HEDDLE_LOAD_ROWS_MAX ((size_t)400000)
 
+/* For each so many writers once, up to four times: more writers need more rows to choose from (docs/decisions/0013). */
+enum { HEDDLE_LOAD_WRITERS_EACH = 8, HEDDLE_LOAD_TIMES_MAX = 4 };
+
 enum { HEDDLE_LOAD_WRITERS_MAX = 256 };
 
 struct heddle_heartbeat;
@@ -66,6 +69,7 @@ struct heddle_load {
     struct heddle_ability ability;
     struct heddle_plan *plans;
     size_t space_count;
+    size_t times; /* the bounds above, so many times */
     size_t parts; /* the most that a key space may have */
     size_t writer_max;
     size_t window_keys; /* keys a window; 0 = window.h */
