@@ -210,9 +210,45 @@ static void bad_numbers_and_failing_allocations_are_answered(void **state)
     heddle_parts_destroy(NULL);
 }
 
+/* A table in use is judged by the rows of another window: by the very rows it was made of it fits as it says, by rows of one
+ * of its keys alone all load lies in one part; and counts that were cleared begin anew. */
+static void a_table_is_judged_by_the_rows_of_another_window(void **state)
+{
+    (void)state;
+    struct heddle_counts *counts = NULL;
+    struct heddle_parts *parts = NULL;
+    uint64_t hashes[4096];
+    double imbalance = 0;
+    for (size_t i = 0; i < 4096; i++) {
+        hashes[i] = heddle_hash_mix(i % 512);
+    }
+    assert_int_equal(heddle_counts_create(&counts, NULL), HEDDLE_OK);
+    heddle_counts_add(counts, hashes, 4096);
+    assert_int_equal(heddle_parts_create(counts, 16, &parts, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_parts_imbalance_under(parts, counts, &imbalance, NULL), HEDDLE_OK);
+    assert_true(imbalance > heddle_parts_imbalance(parts) - 1e-9 &&
+                imbalance < heddle_parts_imbalance(parts) + 1e-9);
+    heddle_counts_clear(counts);
+    assert_int_equal(heddle_counts_total(counts), 0);
+    assert_int_equal(heddle_parts_imbalance_under(parts, counts, &imbalance, NULL), HEDDLE_OK);
+    assert_true(imbalance > 0.99 && imbalance < 1.01);
+    for (size_t i = 0; i < 4096; i++) {
+        hashes[i] = heddle_hash_mix(7);
+    }
+    heddle_counts_add(counts, hashes, 4096);
+    assert_int_equal(heddle_parts_imbalance_under(parts, counts, &imbalance, NULL), HEDDLE_OK);
+    assert_true(imbalance > 15.99 && imbalance < 16.01);
+    heddle_memory_fail_at(0);
+    assert_int_equal(heddle_parts_imbalance_under(parts, counts, &imbalance, NULL), HEDDLE_OUT_OF_MEMORY);
+    heddle_memory_fail_at(-1);
+    heddle_parts_destroy(parts);
+    heddle_counts_destroy(counts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_is_judged_by_the_rows_of_another_window),
         cmocka_unit_test(sixty_four_parts_are_within_a_hundredth_of_each_other),
         cmocka_unit_test(a_hub_above_the_mean_has_its_part_to_itself),
         cmocka_unit_test(loads_are_what_the_table_gives),
