@@ -14,6 +14,7 @@ Prints one line of JSON. In the clock: everything from the first row on, the gro
 """
 import array
 import json
+import logging
 import os
 import sys
 import threading
@@ -137,6 +138,7 @@ def disjoint(writing, edges, writers):
 
 def main():
     engine, path, kind, write, writers = sys.argv[1:6]
+    logging.getLogger("neo4j").setLevel(logging.CRITICAL)  # retries are counted, not told one by one
     edges = read_edges(path)
     login = (os.environ.get("NEO4J_USERNAME", "neo4j"), os.environ["NEO4J_PASSWORD"])
     with neo4j.GraphDatabase.driver(os.environ["NEO4J_URI"], auth=login, notifications_min_severity="OFF",
