@@ -43,6 +43,14 @@ def blocks(data, segment):
 
 def read(folder):
     """{"batch", "done", "sent", "open": tokens without an outcome, "torn"} of the newest micro-batch; {} where there is none."""
+    while True:
+        try:
+            return read_now(folder)
+        except FileNotFoundError: # a run that is at work removed a segment under our eyes
+            continue
+
+
+def read_now(folder):
     seen = {}
     for path in sorted(glob.glob(os.path.join(folder, "*.journal"))):
         with open(path, "rb") as file:

@@ -31,7 +31,7 @@ POINTS_DISK = {"journal.write": 12, "journal.torn": 12, "journal.written": 12, "
                "commits.there": 2, "vectors.torn": 3}
 POINTS_WIRE = {"wire.sent": 30, "wire.answered": 30}
 POINTS_FILE = {"file.write": 40}
-EMBED_THREADS, BATCH_EMBEDDED = 2, 256
+EMBED_THREADS, SHARE_TEXTS = 2, 32
 settings = {}
 
 
@@ -184,7 +184,7 @@ class Crash(Load):
               f"embedded again a load: {[texts for _, texts in again]}", flush=True)
         self.assertGreater(inside, len(self.kills) // 2)
         for used, texts in again: # no more than what was being computed at each kill
-            self.assertLessEqual(texts, used * EMBED_THREADS * BATCH_EMBEDDED)
+            self.assertLessEqual(texts, (used + 1) * EMBED_THREADS * SHARE_TEXTS)
 
     def test_killed_at_moments_of_chance_every_row_is_there_once(self):
         self.kill_many(max(3, settings["kills"] // 4), 8, lambda: (None, self.random.uniform(0.5, 4)))
