@@ -63,17 +63,26 @@ static json_t *reasons_json(const struct heddle_forecast_target *target)
     return list;
 }
 
+static const char *kind_name(const struct heddle_target *target)
+{
+    switch (target->kind) {
+    case HEDDLE_TARGET_NODE: return "node";
+    case HEDDLE_TARGET_RELATIONSHIP: return "relationship";
+    case HEDDLE_TARGET_QUERY: return "query";
+    }
+    return "";
+}
+
 static json_t *target_json(const struct heddle_forecast_target *target)
 {
     json_t *object = json_pack(
         "{s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
-        target->target->name, "kind", target->target->kind == HEDDLE_TARGET_NODE ? "node" : "relationship",
-        "merge", (int)target->target->merge, "road", heddle_road_name(target->road.road), "reason",
-        target->road.reason, "rows", (json_int_t)target->rows, "rejected", (json_int_t)target->rejected,
-        "keys", (json_int_t)target->keys, "bytes", (json_int_t)target->bytes, "batch_rows",
-        (json_int_t)target->batch_rows, "transactions", (json_int_t)target->transactions, "texts",
-        (json_int_t)target->texts, "text_bytes", (json_int_t)target->characters, "rejects",
-        reasons_json(target));
+        target->target->name, "kind", kind_name(target->target), "merge", (int)target->target->merge, "road",
+        heddle_road_name(target->road.road), "reason", target->road.reason, "rows", (json_int_t)target->rows,
+        "rejected", (json_int_t)target->rejected, "keys", (json_int_t)target->keys, "bytes",
+        (json_int_t)target->bytes, "batch_rows", (json_int_t)target->batch_rows, "transactions",
+        (json_int_t)target->transactions, "texts", (json_int_t)target->texts, "text_bytes",
+        (json_int_t)target->characters, "rejects", reasons_json(target));
     if (target->parted) {
         json_object_set_new(object, "parted", parts_json(target));
     }

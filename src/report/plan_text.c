@@ -39,6 +39,10 @@ char *heddle_plan_report_time(double seconds, char out[static 32])
 
 void heddle_plan_report_what(const struct heddle_target *target, struct heddle_buffer *out)
 {
+    if (target->kind == HEDDLE_TARGET_QUERY) {
+        heddle_buffer_append_text(out, "query");
+        return;
+    }
     if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
         heddle_buffer_append_format(out, "-[:%s]->", target->type);
     }

@@ -2,6 +2,7 @@
 #include "run/forecast.h"
 
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +163,16 @@ static int start(struct work *work, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
+/* A query is the user's own words: what it touches is all that can be known of it. */
+static void choose_for_query(struct heddle_forecast_target *target)
+{
+    const bool known = target->target->touch_count > 0;
+    target->road.road = known ? HEDDLE_ROAD_TILES : HEDDLE_ROAD_SERIAL;
+    snprintf(target->road.reason, sizeof target->road.reason, "%s",
+             known ? "it says what it touches, so writers share no node"
+                   : "nobody says what it touches (touches), so it has one writer");
+}
+
 static void choose_roads(struct work *work)
 {
     for (size_t i = 0; i < work->plan->target_count; i++) {
@@ -179,6 +190,9 @@ static void choose_roads(struct work *work)
             .busiest_share = rows == 0 ? 0 : (double)target->busiest / (double)rows,
         };
         heddle_road_choose(&facts, &target->road);
+        if (target->target->kind == HEDDLE_TARGET_QUERY) {
+            choose_for_query(target);
+        }
     }
 }
 

@@ -381,6 +381,15 @@ int heddle_duckdb_layout_build(struct heddle_arena *arena, const struct heddle_t
     if (layout->tables == NULL || layout->roads == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    for (size_t i = 0; i < target_count; i++) {
+        if (targets[i].kind == HEDDLE_TARGET_QUERY) {
+            return heddle_error_set(
+                error, HEDDLE_INVALID,
+                "target %s is a Cypher query, which a DuckDB file cannot run: set `active: false` "
+                "on it, or load into Neo4j",
+                targets[i].name);
+        }
+    }
     HEDDLE_TRY(tables_name(&builder));
     HEDDLE_TRY(tables_reserve(&builder));
     for (size_t i = 0; i < target_count; i++) {

@@ -49,6 +49,13 @@ static const char *text_of(struct heddle_buffer *sql)
     return text;
 }
 
+static void a_query_is_refused_by_name(void **state)
+{
+    (void)state;
+    targets[TARGETS] = (struct heddle_target){.kind = HEDDLE_TARGET_QUERY, .name = "tidy"};
+    assert_non_null(strstr(refusal(TARGETS + 1), "target tidy is a Cypher query"));
+}
+
 static void tables_have_the_columns_of_the_contract(void **state)
 {
     (void)state;
@@ -246,6 +253,7 @@ static void a_shared_column_of_two_source_types_is_refused_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_query_is_refused_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_have_the_columns_of_the_contract, setup, teardown),
         cmocka_unit_test_setup_teardown(merging_inserts_then_updates_and_leaves_vectors_where_there_is_none,
                                         setup, teardown),
