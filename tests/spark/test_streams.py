@@ -65,11 +65,13 @@ class Heddle:
     def __init__(self, command, folder):
         self.command = command
         self.folder = pathlib.Path(folder)
-        self.graph = self.folder / "graph.duckdb"
+        self.graph = None  # of the last run: each checkpoint has a file of its own, as they belong together
+        self.told = {}     # by file: how many of its rows ids() has answered
 
     def run(self, kind, table, checkpoint, *flags, code=0, merge=False, **settings):
         """Loads with heddle; answers its receipt, or what it said where it is to fail."""
         job = self.folder / "stream.json"
+        self.graph = self.folder / f"{pathlib.Path(checkpoint).name}.duckdb"
         source = {"name": "stream", "type": {"json": "jsonl"}.get(kind, kind), "path": str(table), **{k: str(v) for k, v in settings.items()}}
         node = {"name": "row", "source": "stream", "labels": ["Row"], "write_mode": "create",
                 "properties": [{"source_field": "id", "target_property": "id", "target_property_type": "integer"}]}
@@ -84,11 +86,11 @@ class Heddle:
         return json.loads(done.stdout) if code == 0 else done.stderr
 
     def ids(self):
-        """The ids that heddle loaded since the last call, sorted, each as often as it is in the graph."""
-        ids = duckdb_numbers(self.graph, 'SELECT id FROM "Row" ORDER BY id') if self.graph.exists() else []
-        for file in self.folder.glob("graph.duckdb*"):
-            file.unlink()
-        return ids
+        """The ids that the runs with the last checkpoint loaded since the last call, sorted, each as often as it is in the graph."""
+        ids = duckdb_numbers(self.graph, 'SELECT id FROM "Row" ORDER BY rowid')
+        before = self.told.get(self.graph, 0)
+        self.told[self.graph] = len(ids)
+        return sorted(ids[before:])
 
 
 class Result(ctypes.Structure):
@@ -274,7 +276,7 @@ def scenario_change_feed(spark, heddle, folder):
             claim(f"{name}, {limit} files: equal offsets", offsets(by_spark) == offsets(by_heddle), offsets(by_spark), offsets(by_heddle))
             claim(f"{name}, {limit} files: the rows as they are now", heddle.ids() == sorted(set(flat(batches))), flat(batches))
         spark.sql(f"DELETE FROM delta.`{table}` WHERE id = 5")
-        said = heddle.run("delta", table, folder / f"{name}-1-heddle", code=3, merge=True, readChangeFeed="true")
+        said = heddle.run("delta", table, by_heddle, code=3, merge=True, **options)
         claim(f"{name}: a deletion is refused", "delete" in said and "ignoreDeletes" in said, said)
         said = heddle.run("delta", table, folder / f"{name}-create", code=2, readChangeFeed="true")
         claim(f"{name}: a job that creates is refused", "write_mode: merge" in said, said)
