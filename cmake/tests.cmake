@@ -44,7 +44,7 @@ function(heddle_unit_tests room)
     endforeach()
 endfunction()
 
-foreach(room base net column spec model schedule bolt duck source sink run report cli)
+foreach(room base net fs column spec model schedule bolt duck source sink run report cli)
     heddle_unit_tests(${room})
 endforeach()
 
@@ -89,6 +89,13 @@ if(TARGET heddle_command AND Python3_FOUND)
               $<TARGET_FILE:module_crash_point>)
     add_test(NAME fault.crash COMMAND ${crash} duckdb:${PROJECT_SOURCE_DIR}/build/deps/duckdb/libduckdb.so --kills 8)
     set_tests_properties(fault.crash PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS integration)
+
+    # Tables in object stores, from emulators that others wrote, and signatures compared with botocore's.
+    foreach(store s3 azure google signatures)
+        add_test(NAME stores.${store} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/stores/test_stores.py
+                                              $<TARGET_FILE:heddle_command> ${store})
+        set_tests_properties(stores.${store} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS integration)
+    endforeach()
 
     # A fresh server of each version for the tests that need one; they say why they are skipped where none can be had.
     foreach(version 5.26.30 2026.08.1)

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "run/stores.h"
 #include "source/export/export.h"
 #include "source/export/text_writer.h"
 
@@ -48,14 +49,20 @@ int heddle_cli_source_open(struct heddle_cli *cli, const char *path, struct hedd
     const char *columns = heddle_cli_flag_value(cli, "columns");
     const struct heddle_option_value *limit = &cli->options.values[HEDDLE_OPTION_LIMIT];
     struct heddle_source_setting settings[SETTINGS_MAX];
+    struct heddle_fs_settings stores;
     struct heddle_source_options options = {
         .name = path,
-        .type = type != NULL ? type : heddle_source_guess_type(path),
+        .type = type,
         .path = path,
         .settings = settings,
         .limit = limit->text != NULL && limit->number > 0 ? (uint64_t)limit->number : UINT64_MAX,
         .rejects = {.add = say_reject, .context = cli},
+        .stores = &stores,
     };
+    heddle_stores_fill(&cli->options, &stores);
+    if (type == NULL) {
+        HEDDLE_TRY(heddle_source_tell_type(path, &stores, &options.type, error));
+    }
     for (size_t i = 0; i < SETTINGS_MAX && flags[i][0] != NULL; i++) {
         const char *value = heddle_cli_flag_value(cli, flags[i][0]);
         if (value != NULL) {
@@ -65,7 +72,7 @@ int heddle_cli_source_open(struct heddle_cli *cli, const char *path, struct hedd
     if (options.type == NULL) {
         return heddle_error_set(
             error, HEDDLE_SOURCE,
-            "what kind of table %s is cannot be told: a Delta table is a folder with a _delta_log, a "
+            "what kind of table %.300s is cannot be told: a Delta table is a folder with a _delta_log, a "
             "file ends in .parquet, .csv or .jsonl; or say it with --type",
             path);
     }

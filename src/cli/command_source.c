@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "run/stores.h"
 #include "source/delta/snapshot.h"
 #include "source/source.h"
 
@@ -100,25 +101,38 @@ static int delta_add(const struct heddle_cli *cli, const char *path, json_t *inf
 {
     struct heddle_delta_snapshot *snapshot = NULL;
     struct heddle_delta_as_of as_of = {.version = -1};
+    struct heddle_fs_settings stores;
+    struct heddle_source_options source = {.type = "delta", .path = path, .stores = &stores};
     uint64_t version = UINT64_MAX;
     if (heddle_cli_number(cli, "version", 0, INT64_MAX, &version) == HEDDLE_EXIT_OK &&
         version != UINT64_MAX) {
         as_of.version = (int64_t)version;
     }
-    HEDDLE_TRY(heddle_delta_snapshot_open(path, &as_of, &snapshot, error));
-    snapshot_json(snapshot, info);
-    heddle_delta_snapshot_close(snapshot);
-    return HEDDLE_OK;
+    heddle_stores_fill(&cli->options, &stores);
+    HEDDLE_TRY(heddle_source_mirror(&source, cli->arena, &as_of.mirror, error));
+    const int status = heddle_delta_snapshot_open(source.path, &as_of, &snapshot, error);
+    if (status == HEDDLE_OK) {
+        snapshot_json(snapshot, info);
+        heddle_delta_snapshot_close(snapshot);
+    }
+    heddle_mirror_close(as_of.mirror);
+    return status;
 }
 
 static int info_fill(struct heddle_cli *cli, const char *path, json_t *info, struct heddle_error *error)
 {
     const char *type = heddle_cli_flag_value(cli, "type");
     struct heddle_source *source = NULL;
-    type = type != NULL ? type : heddle_source_guess_type(path);
+    struct heddle_fs_settings stores;
+    heddle_stores_fill(&cli->options, &stores);
+    if (type == NULL) {
+        HEDDLE_TRY(heddle_source_tell_type(path, &stores, &type, error));
+    }
     HEDDLE_TRY(heddle_cli_source_open(cli, path, &source, error));
     const int64_t rows = heddle_source_rows_expected(source);
-    json_object_set_new(info, "source", json_string(path));
+    /* What stands behind ? in a web address may be a secret. */
+    const size_t shown = strncmp(path, "http", 4) == 0 ? strcspn(path, "?") : strlen(path);
+    json_object_set_new(info, "source", json_stringn(path, shown));
     json_object_set_new(info, "type", json_string(type));
     if (rows >= 0) {
         json_object_set_new(info, "rows", json_integer(rows));

@@ -35,6 +35,8 @@ static const enum heddle_option_id RUN[] = {HEDDLE_OPTION_TO,
                                             HEDDLE_OPTION_BYTES_PER_ROW,
                                             HEDDLE_OPTION_STARTING_VERSION,
                                             HEDDLE_OPTION_STARTING_TIMESTAMP,
+                                            HEDDLE_OPTION_SOURCE_CACHE,
+                                            HEDDLE_OPTION_SOURCE_CACHE_BYTES,
                                             HEDDLE_OPTION_BATCH_ROWS,
                                             HEDDLE_OPTION_BATCH_BYTES,
                                             HEDDLE_OPTION_WRITERS,
@@ -61,7 +63,13 @@ static const enum heddle_option_id MODEL[] = {HEDDLE_OPTION_EMBED_THREADS, MODEL
                                               HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
                                               HEDDLE_OPTION_COUNT};
 
-static const enum heddle_option_id CAT[] = {HEDDLE_OPTION_LIMIT, HEDDLE_OPTION_COUNT};
+static const enum heddle_option_id SOURCE_OPTIONS[] = {HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
+                                                       HEDDLE_OPTION_SOURCE_CACHE,
+                                                       HEDDLE_OPTION_SOURCE_CACHE_BYTES, HEDDLE_OPTION_COUNT};
+
+static const enum heddle_option_id CAT[] = {
+    HEDDLE_OPTION_LIMIT,        HEDDLE_OPTION_ENV_FILE,           HEDDLE_OPTION_CA_FILE,
+    HEDDLE_OPTION_SOURCE_CACHE, HEDDLE_OPTION_SOURCE_CACHE_BYTES, HEDDLE_OPTION_COUNT};
 
 static const struct heddle_cli_flag CHECK_FLAGS[] = {
     {"explain", NULL, "print every setting with its value and where it came from"},
@@ -195,7 +203,7 @@ const struct heddle_command heddle_commands[] = {
      "Example: heddle cat data/removals --version 3 --limit 10\n",
      CAT_FLAGS, CAT, 1, 1, heddle_command_cat},
     {"source", "source info SOURCE", "tell what a table is: kind, columns, version, files, features", "",
-     SOURCE_FLAGS, NULL, 2, 2, heddle_command_source},
+     SOURCE_FLAGS, SOURCE_OPTIONS, 2, 2, heddle_command_source},
     {"model", "model info|verify|fetch [NAME]", "tell about an embedding model, check it here, or fetch one",
      "NAME is a directory or a name that the usual places know (all-MiniLM-L6-v2).\n"
      "verify checks shapes, odd texts and meaning, and shows what each precision costs against fp32: cosine "

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "fs/mirror.h"
 #include "run/claim.h"
 #include "run/micro_batches.h"
 #include "run/pipeline.h"
@@ -26,7 +27,8 @@ struct heddle_run_source {
 /* One pass's source, as micro-batches. */
 struct heddle_run_stream {
     struct heddle_source_options source;
-    const char *folder; /* its checkpoint */
+    struct heddle_mirror *mirror; /* of a source in a store, else NULL */
+    const char *folder;           /* its checkpoint */
     struct heddle_micro_batches *batches;
     bool is_first;       /* of its source: its rows are the run's rows */
     uint64_t rows;       /* good and bad, read by this run */
@@ -37,6 +39,7 @@ struct heddle_run {
     struct heddle_arena *arena;
     const struct heddle_job *job;
     const struct heddle_options *options;
+    struct heddle_fs_settings stores;
     struct heddle_plan *plan;
     struct heddle_run_source *sources;
     struct heddle_run_stream *streams; /* one a pass */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "run/state.h"
+#include "run/stores.h"
 
 enum {
     BATCH_ROWS_PLAIN = 2048, /* what DuckDB hands over at once */
@@ -101,6 +102,7 @@ static int source_options(struct heddle_run *run, size_t index, struct heddle_so
         .limit = UINT64_MAX,
         .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
+        .stores = &run->stores,
     };
     return settings_fill(run, source, options, error);
 }
@@ -188,6 +190,9 @@ static int stream_open(struct heddle_run *run, size_t index, struct heddle_error
             "would make a second one; set write_mode: merge and a key on its targets",
             stream->source.name);
     }
+    if (heddle_source_mirror(&stream->source, run->arena, &stream->mirror, error) != HEDDLE_OK) {
+        return heddle_error_prefix(error, "source '%s'", stream->source.name);
+    }
     const struct heddle_micro_batches_options options = {
         .source = &stream->source,
         .folder = stream->folder,
@@ -209,6 +214,7 @@ int heddle_run_open_streams(struct heddle_run *run, struct heddle_error *error)
 {
     const char *trigger = heddle_run_text(run, HEDDLE_OPTION_TRIGGER);
     HEDDLE_TRY(heddle_trigger_parse(trigger != NULL ? trigger : "availableNow", &run->trigger, error));
+    heddle_stores_fill(run->options, &run->stores);
     run->streams = heddle_arena_calloc(run->arena, run->plan->pass_count, sizeof *run->streams);
     if (run->streams == NULL) {
         return heddle_error_out_of_memory(error);
@@ -224,5 +230,6 @@ void heddle_run_close_streams(struct heddle_run *run)
     /* Those that follow see what their leader has listed: they go first. */
     for (size_t i = run->streams != NULL ? run->plan->pass_count : 0; i > 0; i--) {
         heddle_micro_batches_close(run->streams[i - 1].batches);
+        heddle_mirror_close(run->streams[i - 1].mirror);
     }
 }

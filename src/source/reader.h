@@ -2,6 +2,7 @@
 #ifndef HEDDLE_SOURCE_READER_H
 #define HEDDLE_SOURCE_READER_H
 
+#include "fs/mirror.h"
 #include "source/source.h"
 
 /* One kind of source. */
@@ -28,6 +29,8 @@ struct heddle_source {
     uint64_t rows_rejected;
     uint64_t sequence;
     struct heddle_reject_sink rejects;
+    struct heddle_mirror *mirror; /* of files in a store, or NULL */
+    struct heddle_mirror *owned_mirror;
 };
 
 /* The openers of the kinds. Each checks its settings, leaves a source that next() can be called on, and
@@ -42,6 +45,15 @@ HEDDLE_MUST_CHECK int heddle_delta_open(const struct heddle_source_options *opti
                                         struct heddle_source **source_out, struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_generate_open(const struct heddle_source_options *options,
                                            struct heddle_source **source_out, struct heddle_error *error);
+
+/* Makes sure that a file of the source is on this machine until the next one is held or the hold released, and says in *hold
+ * so; nothing for local files. Errors: those of heddle_mirror_hold(). */
+HEDDLE_MUST_CHECK int heddle_source_hold(const struct heddle_source *source, const char *path,
+                                         struct heddle_mirror_hold *hold, struct heddle_error *error);
+
+/* A file's path or URI, in `arena`. NULL when out of memory. */
+const char *heddle_source_shown(const struct heddle_source *source, const char *path,
+                                struct heddle_arena *arena);
 
 /* Makes a zeroed struct of `size` bytes that begins with a heddle_source, and fills the shared part. */
 HEDDLE_MUST_CHECK int heddle_source_begin(size_t size, const struct heddle_reader *reader,

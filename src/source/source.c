@@ -41,12 +41,14 @@ int heddle_source_begin(size_t size, const struct heddle_reader *reader,
     }
     source->rows_expected = -1;
     source->rejects = options->rejects;
+    source->mirror = options->mirror;
     *source_out = source;
     return HEDDLE_OK;
 }
 
 void heddle_source_end(struct heddle_source *source)
 {
+    heddle_mirror_close(source->owned_mirror);
     heddle_arena_destroy(source->arena);
     free(source);
 }
@@ -234,8 +236,8 @@ int heddle_source_reject(struct heddle_source *source, const char *file, uint64_
     return status;
 }
 
-int heddle_source_open(const struct heddle_source_options *options, struct heddle_source **source_out,
-                       struct heddle_error *error)
+static int open_here(const struct heddle_source_options *options, struct heddle_source **source_out,
+                     struct heddle_error *error)
 {
     static const char *const types[] = {"parquet", "csv", "jsonl", "delta", "generate"};
     static int (*const openers[])(const struct heddle_source_options *, struct heddle_source **,
@@ -258,6 +260,29 @@ int heddle_source_open(const struct heddle_source_options *options, struct heddl
         "source `%s`: there is no source type `%s`%s%s%s; there are parquet, csv, jsonl, delta, generate",
         options->name, type, nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
         nearest != NULL ? "`" : "");
+}
+
+int heddle_source_open(const struct heddle_source_options *options, struct heddle_source **source_out,
+                       struct heddle_error *error)
+{
+    struct heddle_source_options here = *options;
+    struct heddle_mirror *mirror = NULL;
+    struct heddle_arena *arena = NULL;
+    if (options->mirror != NULL || options->path == NULL || !heddle_fs_is_uri(options->path)) {
+        return open_here(options, source_out, error);
+    }
+    HEDDLE_TRY(heddle_arena_create(0, &arena, error));
+    int status = heddle_source_mirror(&here, arena, &mirror, error);
+    if (status == HEDDLE_OK) {
+        status = open_here(&here, source_out, error);
+    }
+    if (status == HEDDLE_OK) {
+        (*source_out)->owned_mirror = mirror;
+    } else {
+        heddle_mirror_close(mirror);
+    }
+    heddle_arena_destroy(arena);
+    return status;
 }
 
 const struct heddle_schema *heddle_source_schema(const struct heddle_source *source)

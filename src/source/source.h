@@ -18,6 +18,8 @@
 #include "column/reject.h"
 
 struct heddle_source;
+struct heddle_fs_settings;
+struct heddle_mirror;
 
 /* A free setting of the source in the job file (`delimiter: ";"`), as text. */
 struct heddle_source_setting {
@@ -40,6 +42,10 @@ struct heddle_source_options {
     struct heddle_reject_sink rejects; /* rows that cannot be read (stage read) */
     const char *const *files; /* for files: these, in this order, in place of those behind `path`; or NULL */
     size_t file_count;
+    const struct heddle_fs_settings
+        *stores; /* how stores are asked where `path` is a URI; NULL = without credentials */
+    struct heddle_mirror
+        *mirror; /* where the caller has opened one (heddle_source_mirror): `path` is then in its folder */
     const struct heddle_schema
         *declared; /* for jsonl: columns whose types are known and not told from a sample; or NULL */
 };
@@ -48,6 +54,17 @@ struct heddle_source_options {
  * "jsonl" by its ending (.gz and .zst allowed for csv and jsonl) or, for a folder, the ending of its files; NULL when it
  * cannot be told. Static memory. */
 const char *heddle_source_guess_type(const char *path);
+
+/* The kind of what a URI of a store names, as above; asks the store. *type_out = NULL when it cannot be told. A path without a
+ * scheme is told as above. Errors: those of heddle_fs_list(). */
+HEDDLE_MUST_CHECK int heddle_source_tell_type(const char *path, const struct heddle_fs_settings *stores,
+                                              const char **type_out, struct heddle_error *error);
+
+/* Where options->path is a URI: opens a mirror of it (*mirror_out, the caller's, who closes it after the last source) and
+ * changes path and mirror of the options; the path lives in `arena`. Else *mirror_out = NULL. Errors: those of
+ * heddle_mirror_open() and heddle_mirror_find(). */
+HEDDLE_MUST_CHECK int heddle_source_mirror(struct heddle_source_options *options, struct heddle_arena *arena,
+                                           struct heddle_mirror **mirror_out, struct heddle_error *error);
 
 /* Opens a table. Errors: HEDDLE_SOURCE (missing file or folder, no file matches, unreadable, unknown column:
  * the message names the nearest and lists the columns there are; files of one folder whose schemas differ:

@@ -24,6 +24,24 @@ static const struct {
     {"HF_TOKEN", "tei"},
 };
 
+/* What the stores' own tools read, and where files of theirs are kept. */
+static const char *const store_variables[HEDDLE_STORE_VARIABLES] = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_ENDPOINT",
+    "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "STORAGE_EMULATOR_HOST",
+    "DATABRICKS_HOST",
+    "DATABRICKS_TOKEN",
+    "XDG_CACHE_HOME",
+    "HOME",
+};
+
 /* Where names are looked up: the process's environment, or the pairs of a file. */
 struct scope {
     const char *const *pairs; /* NAME=VALUE, NULL-terminated */
@@ -116,6 +134,9 @@ static int set_scope(struct heddle_options *options, const struct scope *scope, 
     for (size_t i = 0; i < HEDDLE_EMBEDDING_KEYS; i++) {
         HEDDLE_TRY(keep(options, scope, key_variables[i].variable, &options->embedding_keys[i], error));
     }
+    for (size_t i = 0; i < HEDDLE_STORE_VARIABLES; i++) {
+        HEDDLE_TRY(keep(options, scope, store_variables[i], &options->stores[i], error));
+    }
     HEDDLE_TRY(keep(options, scope, "NEO4J_PROTOCOL", &options->protocol, error));
     HEDDLE_TRY(keep(options, scope, "NEO4J_HOST", &options->host, error));
     if (options->host.text != NULL) {
@@ -136,6 +157,16 @@ int heddle_options_set_environment(struct heddle_options *options, char *const *
     const struct scope scope = {.pairs = (const char *const *)environment,
                                 .origin = HEDDLE_ORIGIN_ENVIRONMENT};
     return set_scope(options, &scope, error);
+}
+
+const char *heddle_options_store_variable(const struct heddle_options *options, const char *name)
+{
+    for (size_t i = 0; i < HEDDLE_STORE_VARIABLES; i++) {
+        if (strcmp(store_variables[i], name) == 0) {
+            return options->stores[i].text;
+        }
+    }
+    return NULL;
 }
 
 int heddle_options_embedding_key(const struct heddle_options *options, const char *provider,

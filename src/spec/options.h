@@ -38,6 +38,8 @@ enum heddle_option_id {
     HEDDLE_OPTION_BYTES_PER_ROW,
     HEDDLE_OPTION_STARTING_VERSION,
     HEDDLE_OPTION_STARTING_TIMESTAMP,
+    HEDDLE_OPTION_SOURCE_CACHE,
+    HEDDLE_OPTION_SOURCE_CACHE_BYTES,
     HEDDLE_OPTION_BATCH_ROWS,
     HEDDLE_OPTION_BATCH_BYTES,
     HEDDLE_OPTION_WRITERS,
@@ -117,16 +119,24 @@ struct heddle_options_private {
 /* The variables that may hold the key of an embedding service. */
 enum { HEDDLE_EMBEDDING_KEYS = 4 };
 
+/* The variables that say how object stores and catalogs are asked (heddle_options_store_variable). */
+enum { HEDDLE_STORE_VARIABLES = 14 };
+
 struct heddle_options {
     struct heddle_arena *arena;
     struct heddle_option_value values[HEDDLE_OPTION_COUNT];
     struct heddle_options_private password;     /* never printed: read it with heddle_options_password() */
     struct heddle_options_private bearer_token; /* NEO4J_BEARER_TOKEN; never printed */
     struct heddle_options_private embedding_keys[HEDDLE_EMBEDDING_KEYS]; /* never printed */
+    struct heddle_options_private stores[HEDDLE_STORE_VARIABLES];        /* never printed */
     struct heddle_options_private protocol;                              /* NEO4J_PROTOCOL */
     struct heddle_options_private host;                                  /* NEO4J_HOST */
     const char *pair_uri; /* protocol://host, or NULL; read it with heddle_options_uri() */
 };
+
+/* What the environment or the env file say under a name that object stores and catalogs know (AWS_ACCESS_KEY_ID, …, DATABRICKS_HOST),
+ * NULL where absent or not such a name. The set's arena keeps it; never to be printed. */
+const char *heddle_options_store_variable(const struct heddle_options *options, const char *name);
 
 /* The table, HEDDLE_OPTION_COUNT rows in order of id. Static memory. */
 const struct heddle_option *heddle_option_table(void);

@@ -468,6 +468,16 @@ int heddle_delta_actions_read(const char *file, bool first_line_only, struct hed
     return HEDDLE_OK;
 }
 
+int heddle_delta_actions_fetch(const struct heddle_delta_root *root, const char *file, bool first_line_only,
+                               struct heddle_delta_actions *actions, struct heddle_error *error)
+{
+    struct heddle_mirror_hold hold;
+    HEDDLE_TRY(heddle_delta_file_hold(root, file, -1, &hold, error));
+    const int status = heddle_delta_actions_read(file, first_line_only, actions, error);
+    heddle_mirror_release(&hold);
+    return status;
+}
+
 void heddle_delta_actions_reset(struct heddle_delta_actions *actions)
 {
     actions->add_count = 0;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "source/delta/path.h"
 
 /* A name and a text, which may be NULL (= null). */
 struct heddle_delta_pair {
@@ -105,6 +106,12 @@ HEDDLE_MUST_CHECK int heddle_delta_line_parse(const char *line, size_t length,
 HEDDLE_MUST_CHECK int heddle_delta_actions_read(const char *file, bool first_line_only,
                                                 struct heddle_delta_actions *actions,
                                                 struct heddle_error *error);
+
+/* The same for a file of a table that may be in a store: it is fetched first. Errors: as read(), those of
+ * heddle_mirror_hold(). */
+HEDDLE_MUST_CHECK int heddle_delta_actions_fetch(const struct heddle_delta_root *root, const char *file,
+                                                 bool first_line_only, struct heddle_delta_actions *actions,
+                                                 struct heddle_error *error);
 
 /* numRecords of a `stats` text, -1 where it says none. */
 int64_t heddle_delta_stats_rows(const char *stats, size_t length);

@@ -343,6 +343,16 @@ static int parquet_read(struct heddle_duck_connection *connection, const char *f
     return status == HEDDLE_OK ? status : heddle_parquet_failure(status, file, error);
 }
 
+static int parquet_fetch(const struct heddle_delta_log *log, struct heddle_duck_connection *connection,
+                         const char *file, struct heddle_delta_actions *actions, struct heddle_error *error)
+{
+    struct heddle_mirror_hold hold;
+    HEDDLE_TRY(heddle_delta_file_hold(&log->root, file, -1, &hold, error));
+    const int status = parquet_read(connection, file, actions, error);
+    heddle_mirror_release(&hold);
+    return status;
+}
+
 /* The sidecars that the checkpoint names: in the log's own folder for them, or by absolute path inside the table. */
 static int sidecars_read(const struct heddle_delta_log *log, struct heddle_duck_connection *connection,
                          struct heddle_delta_actions *actions, struct heddle_error *error)
@@ -359,7 +369,7 @@ static int sidecars_read(const struct heddle_delta_log *log, struct heddle_duck_
         }
         HEDDLE_TRY(heddle_delta_path_join(&log->root, name, actions->arena, &file, error));
         HEDDLE_TRY(heddle_delta_path_check(&log->root, file, error));
-        HEDDLE_TRY(parquet_read(connection, file, actions, error));
+        HEDDLE_TRY(parquet_fetch(log, connection, file, actions, error));
     }
     return HEDDLE_OK;
 }
@@ -370,9 +380,9 @@ static int files_read(const struct heddle_delta_log *log, const struct heddle_de
 {
     for (size_t i = 0; i < checkpoint->file_count; i++) {
         if (checkpoint->json) {
-            HEDDLE_TRY(heddle_delta_actions_read(checkpoint->files[i], false, actions, error));
+            HEDDLE_TRY(heddle_delta_actions_fetch(&log->root, checkpoint->files[i], false, actions, error));
         } else {
-            HEDDLE_TRY(parquet_read(connection, checkpoint->files[i], actions, error));
+            HEDDLE_TRY(parquet_fetch(log, connection, checkpoint->files[i], actions, error));
         }
     }
     return sidecars_read(log, connection, actions, error);

@@ -103,8 +103,8 @@ static bool part_parse(const char *rest, struct part *part)
 }
 
 /* Puts one name of the folder into the listing; names that are neither commit nor checkpoint are passed over. */
-static int name_add(struct listing *listing, const char *folder, const char *name, struct heddle_arena *arena,
-                    struct heddle_error *error)
+static int name_add(struct listing *listing, const char *folder, const char *name, const int64_t *time_known,
+                    struct heddle_arena *arena, struct heddle_error *error)
 {
     const char *rest = name;
     int64_t version = 0;
@@ -125,12 +125,14 @@ static int name_add(struct listing *listing, const char *folder, const char *nam
                     sizeof *listing->parts) != 0) {
         return heddle_error_out_of_memory(error);
     }
-    if (stat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
+    if (time_known == NULL && (stat(file, &info) != 0 || !S_ISREG(info.st_mode))) {
         return heddle_error_set(error, HEDDLE_SOURCE, "%s of the log cannot be read: %s", file,
                                 strerror(errno));
     }
     if (commit) {
-        const int64_t time = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
+        const int64_t time = time_known != NULL
+                                 ? *time_known
+                                 : (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
         listing->commits[listing->commit_count++] = (struct heddle_delta_commit){version, time, file};
     } else {
         part.version = version;
@@ -230,27 +232,53 @@ static int folder_read(const char *folder, struct heddle_arena *arena, struct li
     int status = HEDDLE_OK;
     for (const struct dirent *entry = readdir(names); entry != NULL && status == HEDDLE_OK;
          entry = readdir(names)) {
-        status = name_add(listing, folder, entry->d_name, arena, error);
+        status = name_add(listing, folder, entry->d_name, NULL, arena, error);
     }
     closedir(names);
+    return status;
+}
+
+/* A log in a store: what it lists, with the store's times. */
+struct store_listing {
+    struct listing *listing;
+    const char *folder;
+    struct heddle_arena *arena;
+};
+
+static int stored_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
+{
+    const struct store_listing *stored = context;
+    const char *slash = strrchr(entry->name, '/');
+    return name_add(stored->listing, stored->folder, slash != NULL ? slash + 1 : entry->name,
+                    &entry->modified_ms, stored->arena, error);
+}
+
+static int log_read(const struct heddle_delta_log *log, struct heddle_arena *arena, struct listing *listing,
+                    struct heddle_error *error)
+{
+    struct store_listing stored = {.listing = listing, .folder = log->folder, .arena = arena};
+    int status = log->root.mirror != NULL
+                     ? heddle_mirror_list(log->root.mirror, "_delta_log/", stored_add, &stored, error)
+                     : folder_read(log->folder, arena, listing, error);
     if (status == HEDDLE_OK && listing->commit_count == 0 && listing->part_count == 0) {
-        status =
-            heddle_error_set(error, HEDDLE_SOURCE, "%s holds no commit: the table was never written", folder);
+        status = heddle_error_set(error, HEDDLE_SOURCE,
+                                  "%s/_delta_log holds no commit: the table was never written",
+                                  heddle_delta_root_shown(&log->root));
     }
     return status;
 }
 
-int heddle_delta_log_list(const char *path, struct heddle_arena *arena, struct heddle_delta_log *log,
-                          struct heddle_error *error)
+int heddle_delta_log_list(const char *path, struct heddle_mirror *mirror, struct heddle_arena *arena,
+                          struct heddle_delta_log *log, struct heddle_error *error)
 {
     struct listing listing = {0};
     *log = (struct heddle_delta_log){0};
-    HEDDLE_TRY(heddle_delta_root_fill(path, arena, &log->root, error));
+    HEDDLE_TRY(heddle_delta_root_fill(path, mirror, arena, &log->root, error));
     log->folder = heddle_arena_format(arena, "%s/_delta_log", log->root.given);
     if (log->folder == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    int status = folder_read(log->folder, arena, &listing, error);
+    int status = log_read(log, arena, &listing, error);
     if (status == HEDDLE_OK && listing.part_count > 0) {
         qsort(listing.parts, listing.part_count, sizeof *listing.parts, part_compare);
         status = checkpoints_fill(&listing, arena, log, error);

@@ -44,10 +44,11 @@ struct heddle_delta_segment {
 /* True where `path` is a folder that holds a `_delta_log`. */
 bool heddle_delta_is_table(const char *path);
 
-/* Lists the log of the table in `path`. Memory is the arena's. Errors: HEDDLE_SOURCE (no such folder, no log, an empty log),
+/* Lists the log of the table in `path`, or in the store behind `mirror` (else NULL). Memory is the arena's. Errors: HEDDLE_SOURCE (no such folder, no log, an empty log),
  * HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_delta_log_list(const char *path, struct heddle_arena *arena,
-                                            struct heddle_delta_log *log, struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_delta_log_list(const char *path, struct heddle_mirror *mirror,
+                                            struct heddle_arena *arena, struct heddle_delta_log *log,
+                                            struct heddle_error *error);
 
 /* The newest version that the log holds. */
 int64_t heddle_delta_log_latest(const struct heddle_delta_log *log);

@@ -9,13 +9,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-int heddle_delta_root_fill(const char *path, struct heddle_arena *arena, struct heddle_delta_root *root,
-                           struct heddle_error *error)
+int heddle_delta_root_fill(const char *path, struct heddle_mirror *mirror, struct heddle_arena *arena,
+                           struct heddle_delta_root *root, struct heddle_error *error)
 {
     char real[PATH_MAX];
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') {
         length--;
+    }
+    root->mirror = mirror;
+    if (mirror != NULL) {
+        root->given = root->real = heddle_mirror_folder(mirror);
+        return HEDDLE_OK;
     }
     if (realpath(path, real) == NULL) {
         return heddle_error_set(error, HEDDLE_SOURCE, "the Delta table %s cannot be read: %s", path,
@@ -167,7 +172,41 @@ static int outside(const struct heddle_delta_root *root, const char *path, struc
         error, HEDDLE_SOURCE,
         "the log names %.200s, which is outside the table's folder %.200s; only files inside "
         "it are read",
-        path, root->given);
+        path, heddle_delta_root_shown(root));
+}
+
+const char *heddle_delta_root_shown(const struct heddle_delta_root *root)
+{
+    return root->mirror != NULL ? heddle_mirror_uri(root->mirror) : root->given;
+}
+
+const char *heddle_delta_file_shown(const struct heddle_delta_root *root, const char *file,
+                                    struct heddle_arena *arena)
+{
+    const size_t length = strlen(root->given);
+    return root->mirror == NULL || strncmp(file, root->given, length) != 0
+               ? file
+               : heddle_arena_format(arena, "%s%s", heddle_mirror_uri(root->mirror), file + length);
+}
+
+int heddle_delta_file_hold(const struct heddle_delta_root *root, const char *file, int64_t size,
+                           struct heddle_mirror_hold *hold, struct heddle_error *error)
+{
+    hold->lock = -1;
+    return root->mirror != NULL ? heddle_mirror_hold(root->mirror, file, size, hold, error) : HEDDLE_OK;
+}
+
+/* What stands behind the table's URI in a URI of the log; s3:// and s3a:// are one store. */
+static const char *inside_store(const struct heddle_delta_root *root, const char *path)
+{
+    const char *table = heddle_mirror_uri(root->mirror);
+    const char *table_rest = strstr(table, "://");
+    const char *path_rest = strstr(path, "://");
+    const size_t scheme = (size_t)(table_rest - table);
+    const bool s3 = (strncmp(table, "s3:", 3) == 0 || strncmp(table, "s3a:", 4) == 0) &&
+                    (strncmp(path, "s3:", 3) == 0 || strncmp(path, "s3a:", 4) == 0);
+    const bool same = (size_t)(path_rest - path) == scheme && strncmp(table, path, scheme) == 0;
+    return s3 || same ? inside(table_rest, path_rest) : NULL;
 }
 
 int heddle_delta_path_join(const struct heddle_delta_root *root, const char *path, struct heddle_arena *arena,
@@ -175,13 +214,17 @@ int heddle_delta_path_join(const struct heddle_delta_root *root, const char *pat
 {
     const char *below = path;
     const size_t scheme = scheme_length(path);
-    if (scheme > 0 && strncmp(path + scheme, "//", 2) == 0) {
+    if (scheme > 0 && strncmp(path + scheme, "//", 2) == 0 && root->mirror != NULL) {
+        below = inside_store(root, path);
+    } else if (scheme > 0 && strncmp(path + scheme, "//", 2) == 0) {
         return heddle_error_set(error, HEDDLE_SOURCE,
                                 "the log names %.200s, which is in another store than the table %.200s; only "
                                 "files inside the table's folder are read",
                                 path, root->given);
     }
-    if (path[0] == '/') {
+    if (path[0] == '/' && root->mirror != NULL) {
+        below = NULL; /* a file of this machine */
+    } else if (path[0] == '/') {
         below = inside(root->real, path);
         below = below != NULL ? below : inside(root->given, path);
     }
@@ -198,6 +241,9 @@ int heddle_delta_path_check(const struct heddle_delta_root *root, const char *fi
 {
     char real[PATH_MAX];
     struct stat info;
+    if (root->mirror != NULL) {
+        return HEDDLE_OK;
+    }
     if (stat(file, &info) != 0 || realpath(file, real) == NULL) {
         return heddle_error_set(error, HEDDLE_SOURCE,
                                 errno == ENOENT

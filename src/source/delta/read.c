@@ -34,6 +34,8 @@ struct delta_source {
     struct heddle_duck_result *result;
     struct heddle_delta_deletions *deletions; /* NULL = no row of it is deleted */
     const char *path;
+    const char *shown; /* as people know it */
+    struct heddle_mirror_hold hold;
     size_t file;  /* its place among the files */
     uint64_t row; /* the ordinal of its next row */
     bool is_open;
@@ -47,6 +49,7 @@ static void file_close(struct delta_source *delta)
     delta->statement = NULL;
     delta->deletions = NULL;
     delta->is_open = false;
+    heddle_mirror_release(&delta->hold);
 }
 
 static void delta_close(struct heddle_source *source)
@@ -181,6 +184,12 @@ static int file_open(struct delta_source *delta, struct heddle_error *error)
     heddle_arena_reset(delta->file_arena);
     HEDDLE_TRY(heddle_delta_path_join(root, add->path, delta->file_arena, &delta->path, error));
     HEDDLE_TRY(heddle_delta_path_check(root, delta->path, error));
+    HEDDLE_TRY(
+        heddle_delta_file_hold(root, delta->path, add->size > 0 ? add->size : -1, &delta->hold, error));
+    delta->shown = heddle_delta_file_shown(root, delta->path, delta->file_arena);
+    if (delta->shown == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     HEDDLE_TRY(heddle_parquet_file_check(delta->path, error));
     HEDDLE_TRY(deletions_load(delta, add, error));
     HEDDLE_TRY(add->is_change ? changes_check(delta, error) : HEDDLE_OK);
@@ -251,7 +260,7 @@ static int batch_finish(const struct delta_source *delta, struct heddle_batch *b
                         struct heddle_error *error)
 {
     struct heddle_column *columns = heddle_arena_calloc(batch->arena, delta->select.count, sizeof *columns);
-    batch->file = heddle_arena_copy_text(batch->arena, delta->path, strlen(delta->path));
+    batch->file = heddle_arena_copy_text(batch->arena, delta->shown, strlen(delta->shown));
     if (columns == NULL || batch->file == NULL) {
         return heddle_error_out_of_memory(error);
     }
@@ -388,6 +397,7 @@ int heddle_delta_read_open(const struct heddle_source_options *options, const st
     struct heddle_source *source = NULL;
     HEDDLE_TRY(heddle_source_begin(sizeof(struct delta_source), &reader, options, &source, error));
     struct delta_source *delta = (struct delta_source *)source;
+    delta->hold.lock = -1;
     delta->snapshot = read->snapshot;
     delta->files = read->files;
     delta->file_count = read->file_count;

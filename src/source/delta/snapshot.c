@@ -26,7 +26,8 @@ static int segment_replay(struct heddle_delta_snapshot *snapshot, const struct h
     }
     for (size_t i = 0; i < segment->commit_count && status == HEDDLE_OK; i++) {
         heddle_delta_actions_reset(&actions);
-        status = heddle_delta_actions_read(segment->commits[i].file, false, &actions, error);
+        status =
+            heddle_delta_actions_fetch(&snapshot->log.root, segment->commits[i].file, false, &actions, error);
         if (status == HEDDLE_OK) {
             status = heddle_delta_replay_apply(replay, &actions, error);
         }
@@ -122,7 +123,7 @@ static int commit_time(struct heddle_delta_snapshot *snapshot, const struct hedd
         return HEDDLE_OK;
     }
     struct heddle_delta_actions actions = {.arena = snapshot->arena, .commit_time = -1};
-    int status = heddle_delta_actions_read(commit->file, true, &actions, error);
+    int status = heddle_delta_actions_fetch(&snapshot->log.root, commit->file, true, &actions, error);
     if (status == HEDDLE_OK && actions.commit_time < 0) {
         status = heddle_error_set(error, HEDDLE_SOURCE, "%s: its first line has no inCommitTimestamp",
                                   commit->file);
@@ -197,7 +198,7 @@ static int snapshot_fill(struct heddle_delta_snapshot *snapshot, const char *pat
                          const struct heddle_delta_as_of *as_of, struct heddle_error *error)
 {
     int64_t version = as_of->version;
-    HEDDLE_TRY(heddle_delta_log_list(path, snapshot->arena, &snapshot->log, error));
+    HEDDLE_TRY(heddle_delta_log_list(path, as_of->mirror, snapshot->arena, &snapshot->log, error));
     HEDDLE_TRY(version_read(snapshot, version, as_of->library, error));
     if (as_of->by_time) {
         HEDDLE_TRY(version_at(snapshot, as_of->time, &version, error));
@@ -220,7 +221,8 @@ int heddle_delta_snapshot_open(const char *path, const struct heddle_delta_as_of
         status = snapshot_fill(snapshot, path, as_of, error);
     }
     if (status != HEDDLE_OK) {
-        heddle_error_prefix(error, "Delta table %s", path);
+        heddle_error_prefix(error, "Delta table %s",
+                            as_of->mirror != NULL ? heddle_mirror_uri(as_of->mirror) : path);
         heddle_arena_destroy(arena);
         return status;
     }

@@ -18,6 +18,8 @@ struct heddle_delta_as_of {
     bool by_time;
     int64_t time;        /* microseconds since 1970: the newest version that is not younger */
     const char *library; /* of DuckDB, for checkpoints; NULL = search */
+    struct heddle_mirror
+        *mirror; /* of a table in a store, which must outlive the snapshot; NULL = a local folder */
 };
 
 struct heddle_delta_snapshot {

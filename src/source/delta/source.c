@@ -12,8 +12,8 @@ int heddle_delta_as_of_read(const struct heddle_source_options *options, struct 
 {
     const char *version = heddle_source_setting(options, "versionAsOf", NULL);
     const char *time = heddle_source_setting(options, "timestampAsOf", NULL);
-    *as_of = (struct heddle_delta_as_of){.version = -1,
-                                         .library = heddle_source_setting(options, "library", NULL)};
+    *as_of = (struct heddle_delta_as_of){
+        .version = -1, .library = heddle_source_setting(options, "library", NULL), .mirror = options->mirror};
     if (version != NULL && time != NULL) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "source `%s`: versionAsOf and timestampAsOf exclude each other",

@@ -106,12 +106,16 @@ static int file_read(const struct heddle_delta_root *root, const struct heddle_d
     HEDDLE_TRY(name_make(vector, arena, &name, error));
     HEDDLE_TRY(heddle_delta_path_join(root, name, arena, &file, error));
     HEDDLE_TRY(heddle_delta_path_check(root, file, error));
+    struct heddle_mirror_hold hold;
+    HEDDLE_TRY(heddle_delta_file_hold(root, file, -1, &hold, error));
     FILE *stream = fopen(file, "rb");
-    if (stream == NULL) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "%s cannot be read: %s", file, strerror(errno));
+    const int status = stream != NULL ? stream_read(stream, file, vector, arena, bytes_out, error)
+                                      : heddle_error_set(error, HEDDLE_SOURCE, "%s cannot be read: %s", file,
+                                                         strerror(errno));
+    if (stream != NULL) {
+        fclose(stream);
     }
-    const int status = stream_read(stream, file, vector, arena, bytes_out, error);
-    fclose(stream);
+    heddle_mirror_release(&hold);
     return status;
 }
 

@@ -161,7 +161,7 @@ static int schema_fill(struct csv_source *csv, const struct heddle_source_option
     size_t name_count = 0;
     size_t *indices = NULL;
     size_t count = 0;
-    HEDDLE_TRY(heddle_text_input_open(&csv->text.input, path, error));
+    HEDDLE_TRY(heddle_text_source_input_open(&csv->text, path, error));
     HEDDLE_TRY(header_read(csv, path, &names, &name_count, error));
     heddle_text_input_close(&csv->text.input);
     HEDDLE_TRY(
@@ -339,7 +339,7 @@ static int csv_begin(struct csv_source *csv, const struct heddle_source_options 
     HEDDLE_TRY(settings_read(csv, options, error));
     HEDDLE_TRY(schema_fill(csv, options, error));
     for (size_t i = 1; i < csv->text.files.count; i++) {
-        HEDDLE_TRY(heddle_text_input_open(&csv->text.input, csv->text.files.paths[i], error));
+        HEDDLE_TRY(heddle_text_source_input_open(&csv->text, csv->text.files.paths[i], error));
         HEDDLE_TRY(columns_find(csv, csv->text.files.paths[i], all, error));
         heddle_text_input_close(&csv->text.input);
     }
@@ -354,6 +354,7 @@ int heddle_csv_open(const struct heddle_source_options *options, struct heddle_s
     struct heddle_source *source = NULL;
     HEDDLE_TRY(heddle_source_begin(sizeof(struct csv_source), &reader, options, &source, error));
     ((struct heddle_text_source *)source)->kind = &kind;
+    ((struct heddle_text_source *)source)->hold.lock = -1;
     const int status = csv_begin((struct csv_source *)source, options, error);
     if (status != HEDDLE_OK) {
         csv_close(source);

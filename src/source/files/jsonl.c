@@ -71,7 +71,7 @@ static int sample_read(struct jsonl_source *jsonl, struct heddle_json_schema *sc
     size_t length = 0;
     size_t step = 0;
     bool whole = false;
-    HEDDLE_TRY(heddle_text_input_open(&jsonl->text.input, jsonl->text.files.paths[0], error));
+    HEDDLE_TRY(heddle_text_source_input_open(&jsonl->text, jsonl->text.files.paths[0], error));
     for (uint64_t lines = 0; lines < jsonl->sample_lines;) {
         const int status = heddle_text_input_line(&jsonl->text.input, &length, &step, &whole, error);
         if (status == HEDDLE_END) {
@@ -378,6 +378,7 @@ int heddle_jsonl_open(const struct heddle_source_options *options, struct heddle
     struct heddle_source *source = NULL;
     HEDDLE_TRY(heddle_source_begin(sizeof(struct jsonl_source), &reader, options, &source, error));
     ((struct heddle_text_source *)source)->kind = &kind;
+    ((struct heddle_text_source *)source)->hold.lock = -1;
     const int status = jsonl_begin((struct jsonl_source *)source, options, error);
     if (status != HEDDLE_OK) {
         jsonl_close(source);

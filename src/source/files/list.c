@@ -176,6 +176,9 @@ const char *const *heddle_file_endings(const char *type)
 int heddle_file_list_open(const struct heddle_source_options *options, struct heddle_arena *arena,
                           struct heddle_file_list *list, struct heddle_error *error)
 {
+    if (options->files == NULL && options->mirror != NULL) {
+        return heddle_stored_list_fill(options, arena, list, error);
+    }
     if (options->files == NULL) {
         return heddle_file_list_fill(options->path, heddle_file_endings(options->type), arena, list, error);
     }
@@ -194,7 +197,7 @@ int heddle_file_list_open(const struct heddle_source_options *options, struct he
 }
 
 /* By ending alone. */
-static const char *type_of_name(const char *name)
+const char *heddle_file_type_of(const char *name)
 {
     static const char *const parquet[] = {".parquet", ".parq", ".pq", NULL};
     static const char *const csv[] = {".csv", ".tsv", ".csv.gz", ".tsv.gz", ".csv.zst", ".tsv.zst", NULL};
@@ -214,7 +217,7 @@ const char *heddle_source_guess_type(const char *path)
     if (heddle_delta_is_table(path)) {
         return "delta";
     }
-    const char *type = type_of_name(path);
+    const char *type = heddle_file_type_of(path);
     if (type != NULL) {
         return type;
     }
@@ -226,7 +229,7 @@ const char *heddle_source_guess_type(const char *path)
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         const char *one = NULL;
         if (entry->d_name[0] != '_' && entry->d_name[0] != '.') {
-            one = type_of_name(entry->d_name);
+            one = heddle_file_type_of(entry->d_name);
         }
         mixed = mixed || (one != NULL && type != NULL && strcmp(one, type) != 0);
         type = one != NULL ? one : type;

@@ -30,6 +30,15 @@ HEDDLE_MUST_CHECK int heddle_file_list_open(const struct heddle_source_options *
 /* The endings of a type's files, NULL-terminated, the usual one first; NULL where the type has no files. Static memory. */
 const char *const *heddle_file_endings(const char *type);
 
+/* The type of a file by its name alone, or NULL. Static memory. */
+const char *heddle_file_type_of(const char *name);
+
+/* The files of a source in a store: options->path is the mirror's folder, or a file or pattern in it. Errors: as open(), those
+ * of heddle_fs_list(). */
+HEDDLE_MUST_CHECK int heddle_stored_list_fill(const struct heddle_source_options *options,
+                                              struct heddle_arena *arena, struct heddle_file_list *list,
+                                              struct heddle_error *error);
+
 /* True where `path` ends in one of `endings` (case ignored). */
 int heddle_file_has_ending(const char *path, const char *const *endings);
 

@@ -23,6 +23,7 @@ struct parquet_source {
     struct heddle_duck_connection *connection;
     struct heddle_duck_statement *statement;
     struct heddle_duck_result *result;
+    struct heddle_mirror_hold hold; /* of the file that is looked at */
     struct heddle_file_list files;
     const char *sql;
     size_t file;        /* the file being read, or the next one */
@@ -35,6 +36,7 @@ static void result_drop(struct parquet_source *parquet)
     heddle_duck_statement_destroy(parquet->statement);
     parquet->result = NULL;
     parquet->statement = NULL;
+    heddle_mirror_release(&parquet->hold);
 }
 
 static void parquet_close(struct heddle_source *source)
@@ -220,6 +222,7 @@ static int files_check(struct parquet_source *parquet, const struct heddle_sourc
     const bool all = options->columns == NULL || options->column_count == 0;
     struct heddle_duck_description description;
     struct heddle_arena *scratch = NULL;
+    HEDDLE_TRY(heddle_source_hold(&parquet->base, parquet->files.paths[0], &parquet->hold, error));
     HEDDLE_TRY(file_describe(parquet, parquet->files.paths[0], parquet->base.arena, &description, error));
     HEDDLE_TRY(keys_describe(options, &description, parquet->base.arena, error));
     HEDDLE_TRY(schema_fill(parquet, options, &description, error));
@@ -228,7 +231,10 @@ static int files_check(struct parquet_source *parquet, const struct heddle_sourc
     int status = HEDDLE_OK;
     for (size_t i = 0; i < parquet->files.count && status == HEDDLE_OK; i++) {
         const char *path = parquet->files.paths[i];
-        status = file_count(parquet, path, error);
+        status = heddle_source_hold(&parquet->base, path, &parquet->hold, error);
+        if (status == HEDDLE_OK) {
+            status = file_count(parquet, path, error);
+        }
         if (status == HEDDLE_OK && i > 0) {
             heddle_arena_reset(scratch);
             status = file_describe(parquet, path, scratch, &description, error);
@@ -251,6 +257,7 @@ static int parquet_begin(struct parquet_source *parquet, const struct heddle_sou
     HEDDLE_TRY(heddle_source_settings_check(options, settings, error));
     HEDDLE_TRY(heddle_file_list_open(options, parquet->base.arena, &parquet->files, error));
     for (size_t i = 0; i < parquet->files.count; i++) {
+        HEDDLE_TRY(heddle_source_hold(&parquet->base, parquet->files.paths[i], &parquet->hold, error));
         HEDDLE_TRY(heddle_parquet_file_check(parquet->files.paths[i], error));
     }
     const struct heddle_duck_options duck = {.library = heddle_source_setting(options, "library", NULL)};
@@ -265,6 +272,7 @@ static int file_next(struct parquet_source *parquet, size_t rows_max, struct hed
 {
     const char *path = parquet->files.paths[parquet->file];
     if (parquet->result == NULL) {
+        HEDDLE_TRY(heddle_source_hold(&parquet->base, path, &parquet->hold, error));
         HEDDLE_TRY(
             heddle_parquet_prepare(parquet->connection, parquet->sql, path, &parquet->statement, error));
         HEDDLE_TRY(heddle_duck_stream(parquet->statement, &parquet->result, error));
@@ -272,7 +280,8 @@ static int file_next(struct parquet_source *parquet, size_t rows_max, struct hed
     }
     HEDDLE_TRY(heddle_duck_result_next(parquet->result, rows_max, batch_out, error));
     struct heddle_batch *batch = *batch_out;
-    batch->file = heddle_arena_copy_text(batch->arena, path, strlen(path));
+    const char *shown = heddle_source_shown(&parquet->base, path, batch->arena);
+    batch->file = shown != NULL ? heddle_arena_copy_text(batch->arena, shown, strlen(shown)) : NULL;
     if (batch->file == NULL) {
         heddle_batch_release(batch);
         return heddle_error_out_of_memory(error);
@@ -307,6 +316,7 @@ int heddle_parquet_open(const struct heddle_source_options *options, struct hedd
     static const struct heddle_reader reader = {.next = parquet_next, .close = parquet_close};
     struct heddle_source *source = NULL;
     HEDDLE_TRY(heddle_source_begin(sizeof(struct parquet_source), &reader, options, &source, error));
+    ((struct parquet_source *)source)->hold.lock = -1;
     const int status = parquet_begin((struct parquet_source *)source, options, error);
     if (status != HEDDLE_OK) {
         parquet_close(source);

@@ -35,7 +35,8 @@ static int batch_finish(struct heddle_text_source *text, struct heddle_batch **b
     for (size_t i = 0; i < text->base.schema.count && status == HEDDLE_OK; i++) {
         status = heddle_builder_finish(&text->builders[i], batch->arena, &batch->columns[i], error);
     }
-    batch->file = heddle_arena_copy_text(batch->arena, path, strlen(path));
+    const char *shown = heddle_source_shown(&text->base, path, batch->arena);
+    batch->file = shown != NULL ? heddle_arena_copy_text(batch->arena, shown, strlen(shown)) : NULL;
     if (status == HEDDLE_OK && batch->file == NULL) {
         status = heddle_error_out_of_memory(error);
     }
@@ -69,10 +70,17 @@ static int rows_collect(struct heddle_text_source *text, size_t rows_max, uint64
     return HEDDLE_OK;
 }
 
+int heddle_text_source_input_open(struct heddle_text_source *text, const char *path,
+                                  struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_source_hold(&text->base, path, &text->hold, error));
+    return heddle_text_input_open(&text->input, path, error);
+}
+
 static int file_open(struct heddle_text_source *text, struct heddle_error *error)
 {
     const char *path = text->files.paths[text->file];
-    HEDDLE_TRY(heddle_text_input_open(&text->input, path, error));
+    HEDDLE_TRY(heddle_text_source_input_open(text, path, error));
     text->open = true;
     text->ordinal = 0;
     return text->kind->file_begin(text, path, error);
@@ -110,6 +118,7 @@ int heddle_text_source_next(struct heddle_source *source, size_t rows_max, struc
 void heddle_text_source_end(struct heddle_text_source *text)
 {
     heddle_text_input_close(&text->input);
+    heddle_mirror_release(&text->hold);
     for (size_t i = 0; text->builders != NULL && i < text->base.schema.count; i++) {
         heddle_builder_free(&text->builders[i]);
     }

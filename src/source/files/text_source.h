@@ -29,6 +29,7 @@ struct heddle_text_source {
     size_t file; /* the file being read, or the next one */
     bool open;
     struct heddle_text_input input;
+    struct heddle_mirror_hold hold;  /* of the file being read */
     uint64_t ordinal;                /* of the next row of the file */
     struct heddle_builder *builders; /* one a column, in the source's arena */
     size_t rows;                     /* collected for the batch, */
@@ -43,6 +44,10 @@ void heddle_text_source_row_done(struct heddle_text_source *text, size_t length)
 HEDDLE_MUST_CHECK int heddle_text_source_reject(struct heddle_text_source *text, size_t length,
                                                 const char *code, const char *reason,
                                                 struct heddle_error *error);
+
+/* Opens a file of the source as its input. Errors: those of heddle_text_input_open() and heddle_mirror_hold(). */
+HEDDLE_MUST_CHECK int heddle_text_source_input_open(struct heddle_text_source *text, const char *path,
+                                                    struct heddle_error *error);
 
 /* heddle_reader.next of every kind. */
 int heddle_text_source_next(struct heddle_source *source, size_t rows_max, struct heddle_batch **batch_out,

@@ -237,7 +237,7 @@ static int commit_take(const struct heddle_delta_walk *walk, const struct heddle
         heddle_arena_reset(walk->arena);
     }
     heddle_delta_actions_reset(actions);
-    HEDDLE_TRY(heddle_delta_actions_read(commit->file, false, actions, error));
+    HEDDLE_TRY(heddle_delta_actions_fetch(&walk->log->root, commit->file, false, actions, error));
     HEDDLE_TRY(commit_index(walk, commit, actions, places, error));
     const struct heddle_delta_version version = {
         .version = commit->version,

@@ -198,7 +198,8 @@ static int snapshot_of(struct delta_stream *delta, int64_t version,
         return HEDDLE_OK;
     }
     if (delta->snapshot == NULL || delta->snapshot->version != version) {
-        const struct heddle_delta_as_of as_of = {.version = version, .library = delta->library};
+        const struct heddle_delta_as_of as_of = {
+            .version = version, .library = delta->library, .mirror = delta->base.options->source.mirror};
         heddle_delta_snapshot_close(delta->snapshot);
         delta->snapshot = NULL;
         HEDDLE_TRY(
@@ -396,7 +397,8 @@ static int log_list(struct delta_stream *delta, const struct delta_stream *leade
         return HEDDLE_OK;
     }
     heddle_arena_reset(delta->log_arena);
-    return heddle_delta_log_list(delta->base.options->source.path, delta->log_arena, &delta->log, error);
+    return heddle_delta_log_list(delta->base.options->source.path, delta->base.options->source.mirror,
+                                 delta->log_arena, &delta->log, error);
 }
 
 static int freeze(struct delta_stream *delta, const struct heddle_delta_offset *from,
@@ -598,7 +600,7 @@ static int metadata_changed(struct delta_stream *delta, int64_t version, bool *c
         if (log->commits[i].version > version) {
             heddle_arena_reset(delta->scratch);
             heddle_delta_actions_reset(&actions);
-            status = heddle_delta_actions_read(log->commits[i].file, false, &actions, error);
+            status = heddle_delta_actions_fetch(&log->root, log->commits[i].file, false, &actions, error);
             *changed_out = actions.has_metadata;
         }
     }

@@ -40,7 +40,13 @@ int heddle_stream_files_add(struct heddle_stream_files *files, const struct hedd
 void heddle_file_uri_write(const char *path, struct heddle_buffer *out)
 {
     static const char plain[] = "-_.!~*'():@&=+$,;/";
-    heddle_buffer_append_text(out, "file://");
+    const char *scheme = strstr(path, "://");
+    if (scheme == NULL || path[0] == '/') {
+        heddle_buffer_append_text(out, "file://");
+    } else {
+        heddle_buffer_append(out, path, (size_t)(scheme - path) + 3);
+        path = scheme + 3;
+    }
     for (const char *at = path; *at != '\0'; at++) {
         const unsigned char byte = (unsigned char)*at;
         const bool letter = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
@@ -71,7 +77,11 @@ bool heddle_file_uri_read(const char *uri, struct heddle_buffer *out)
             at++;
         }
     }
-    if (at[0] != '/') {
+    const char *store = at == uri && uri[0] != '/' ? strstr(uri, "://") : NULL;
+    if (store != NULL) {
+        heddle_buffer_append(out, uri, (size_t)(store - uri) + 3);
+        at = store + 3;
+    } else if (at[0] != '/') {
         return false;
     }
     for (; *at != '\0'; at++) {
@@ -103,7 +113,7 @@ static int entry_read(const json_t *object, struct heddle_arena *arena, struct h
         json_integer_value(batch) < 0 || !heddle_file_uri_read(json_string_value(path), &plain)) {
         heddle_buffer_free(&plain);
         return heddle_error_set(error, HEDDLE_SOURCE,
-                                "it is no entry of a file source's log: it lacks path (of a local file), "
+                                "it is no entry of a file source's log: it lacks path "
                                 "timestamp or batchId");
     }
     const char *text = heddle_buffer_text(&plain);

@@ -97,10 +97,18 @@ static int file_look(struct file_stream *files, const char *path, struct heddle_
 {
     struct stat info;
     struct heddle_stream_file file = {0};
+    const struct heddle_mirror *mirror = files->base.options->source.mirror;
+    HEDDLE_TRY(heddle_stream_path_logged(&files->root, path, files->list_arena, &file.path, error));
+    if (mirror != NULL) {
+        struct heddle_fs_entry entry = {0};
+        (void)heddle_mirror_known(mirror, path + strlen(files->root.given) + 1, &entry);
+        file.time = entry.modified_ms;
+        file.bytes = entry.size;
+        return heddle_stream_files_add(&files->listed, &file, error);
+    }
     if (stat(path, &info) != 0) {
         return HEDDLE_OK; /* gone since the folder was listed */
     }
-    HEDDLE_TRY(heddle_stream_path_absolute(path, files->list_arena, &file.path, error));
     file.time = (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
     file.bytes = (uint64_t)info.st_size;
     return heddle_stream_files_add(&files->listed, &file, error);
@@ -454,7 +462,10 @@ static int files_fill(struct file_stream *files, struct heddle_error *error)
     const struct heddle_source_options *options = &files->base.options->source;
     HEDDLE_TRY(settings_read(files, options, error));
     HEDDLE_TRY(heddle_arena_create(0, &files->list_arena, error));
-    HEDDLE_TRY(heddle_stream_root_fill(options->path, files->base.arena, &files->root, error));
+    HEDDLE_TRY(heddle_stream_root_fill(options->mirror != NULL ? heddle_mirror_folder(options->mirror)
+                                                               : options->path,
+                                       options->mirror != NULL ? heddle_mirror_uri(options->mirror) : NULL,
+                                       files->base.arena, &files->root, error));
     HEDDLE_TRY(log_read(files, error));
     HEDDLE_TRY(files_list(files, NULL, error));
     if (files->listed.count == 0) {

@@ -53,10 +53,16 @@ int heddle_stream_path_absolute(const char *path, struct heddle_arena *arena, co
     return HEDDLE_OK;
 }
 
-int heddle_stream_root_fill(const char *path, struct heddle_arena *arena, struct heddle_stream_root *root,
-                            struct heddle_error *error)
+int heddle_stream_root_fill(const char *path, const char *uri, struct heddle_arena *arena,
+                            struct heddle_stream_root *root, struct heddle_error *error)
 {
     size_t length = strlen(path);
+    root->stored = uri != NULL;
+    if (uri != NULL) {
+        root->given = path;
+        root->absolute = uri;
+        return HEDDLE_OK;
+    }
     const size_t wild = strcspn(path, "*?[");
     if (wild < length && access(path, F_OK) != 0) {
         length = wild;
@@ -74,12 +80,30 @@ int heddle_stream_root_fill(const char *path, struct heddle_arena *arena, struct
     return heddle_stream_path_absolute(root->given, arena, &root->absolute, error);
 }
 
+int heddle_stream_path_logged(const struct heddle_stream_root *root, const char *given,
+                              struct heddle_arena *arena, const char **logged_out, struct heddle_error *error)
+{
+    const size_t length = strlen(root->given);
+    if (!root->stored) {
+        return heddle_stream_path_absolute(given, arena, logged_out, error);
+    }
+    if (strncmp(given, root->given, length) != 0) {
+        return heddle_error_set(error, HEDDLE_INTERNAL, "%s is not in the folder of its source", given);
+    }
+    *logged_out = heddle_arena_format(arena, "%s%s", root->absolute, given + length);
+    return *logged_out != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+}
+
 int heddle_stream_path_given(const struct heddle_stream_root *root, const char *absolute,
                              struct heddle_arena *arena, const char **given_out, struct heddle_error *error)
 {
     const char *clean = NULL;
     const size_t length = strlen(root->absolute);
-    HEDDLE_TRY(heddle_stream_path_absolute(absolute, arena, &clean, error));
+    if (root->stored) {
+        clean = absolute; /* a name that leads out with `..` is refused where it is held */
+    } else {
+        HEDDLE_TRY(heddle_stream_path_absolute(absolute, arena, &clean, error));
+    }
     const bool at_top = strcmp(root->absolute, "/") == 0;
     if (strcmp(clean, root->absolute) == 0) {
         *given_out = root->given;

@@ -10,7 +10,8 @@
 /* The part of a source's path before its first wildcard. */
 struct heddle_stream_root {
     const char *given;
-    const char *absolute;
+    const char *absolute; /* of files in a store: the URI that `given`, the mirror's folder, stands for */
+    bool stored;
 };
 
 /* The absolute path, `.`, `..` and doubled slashes resolved in the text alone, as Hadoop does. Errors: HEDDLE_IO (no working
@@ -18,8 +19,14 @@ struct heddle_stream_root {
 HEDDLE_MUST_CHECK int heddle_stream_path_absolute(const char *path, struct heddle_arena *arena,
                                                   const char **absolute_out, struct heddle_error *error);
 
-HEDDLE_MUST_CHECK int heddle_stream_root_fill(const char *path, struct heddle_arena *arena,
+/* Takes a path apart, or, where `uri` is not NULL, notes the URI that the folder `path` stands for. Errors: as above. */
+HEDDLE_MUST_CHECK int heddle_stream_root_fill(const char *path, const char *uri, struct heddle_arena *arena,
                                               struct heddle_stream_root *root, struct heddle_error *error);
+
+/* The form for the log of a path as the user (or the mirror) has it. Errors: those of path_absolute(). */
+HEDDLE_MUST_CHECK int heddle_stream_path_logged(const struct heddle_stream_root *root, const char *given,
+                                                struct heddle_arena *arena, const char **logged_out,
+                                                struct heddle_error *error);
 
 /* The user's form of an absolute path. A log comes from outside: errors HEDDLE_SOURCE where the path is not inside the root. */
 HEDDLE_MUST_CHECK int heddle_stream_path_given(const struct heddle_stream_root *root, const char *absolute,
