@@ -44,7 +44,7 @@ function(heddle_unit_tests room)
     endforeach()
 endfunction()
 
-foreach(room base net fs column spec model schedule bolt duck source sink run report cli)
+foreach(room base net fs cloud column spec model schedule bolt duck source sink run report cli)
     heddle_unit_tests(${room})
 endforeach()
 

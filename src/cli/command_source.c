@@ -101,14 +101,15 @@ static int delta_add(const struct heddle_cli *cli, const char *path, json_t *inf
 {
     struct heddle_delta_snapshot *snapshot = NULL;
     struct heddle_delta_as_of as_of = {.version = -1};
-    struct heddle_fs_settings stores;
-    struct heddle_source_options source = {.type = "delta", .path = path, .stores = &stores};
+    struct heddle_stores stores;
+    struct heddle_source_options source = {.type = "delta", .path = path, .stores = &stores.settings};
     uint64_t version = UINT64_MAX;
     if (heddle_cli_number(cli, "version", 0, INT64_MAX, &version) == HEDDLE_EXIT_OK &&
         version != UINT64_MAX) {
         as_of.version = (int64_t)version;
     }
     heddle_stores_fill(&cli->options, &stores);
+    HEDDLE_TRY(heddle_stores_resolve(&stores, &source.path, &source.type, cli->arena, error));
     HEDDLE_TRY(heddle_source_mirror(&source, cli->arena, &as_of.mirror, error));
     const int status = heddle_delta_snapshot_open(source.path, &as_of, &snapshot, error);
     if (status == HEDDLE_OK) {
@@ -123,10 +124,12 @@ static int info_fill(struct heddle_cli *cli, const char *path, json_t *info, str
 {
     const char *type = heddle_cli_flag_value(cli, "type");
     struct heddle_source *source = NULL;
-    struct heddle_fs_settings stores;
+    struct heddle_stores stores;
     heddle_stores_fill(&cli->options, &stores);
+    const char *at = path;
+    HEDDLE_TRY(heddle_stores_resolve(&stores, &at, &type, cli->arena, error));
     if (type == NULL) {
-        HEDDLE_TRY(heddle_source_tell_type(path, &stores, &type, error));
+        HEDDLE_TRY(heddle_source_tell_type(path, &stores.settings, &type, error));
     }
     HEDDLE_TRY(heddle_cli_source_open(cli, path, &source, error));
     const int64_t rows = heddle_source_rows_expected(source);

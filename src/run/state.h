@@ -12,6 +12,7 @@
 #include "run/recorder.h"
 #include "run/rejects.h"
 #include "run/run.h"
+#include "run/stores.h"
 #include "run/trigger.h"
 
 struct heddle_run_model {
@@ -27,6 +28,7 @@ struct heddle_run_source {
 /* One pass's source, as micro-batches. */
 struct heddle_run_stream {
     struct heddle_source_options source;
+    struct heddle_stores stores;
     struct heddle_mirror *mirror; /* of a source in a store, else NULL */
     const char *folder;           /* its checkpoint */
     struct heddle_micro_batches *batches;
@@ -39,7 +41,6 @@ struct heddle_run {
     struct heddle_arena *arena;
     const struct heddle_job *job;
     const struct heddle_options *options;
-    struct heddle_fs_settings stores;
     struct heddle_plan *plan;
     struct heddle_run_source *sources;
     struct heddle_run_stream *streams; /* one a pass */

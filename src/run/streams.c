@@ -102,7 +102,6 @@ static int source_options(struct heddle_run *run, size_t index, struct heddle_so
         .limit = UINT64_MAX,
         .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
-        .stores = &run->stores,
     };
     return settings_fill(run, source, options, error);
 }
@@ -190,7 +189,11 @@ static int stream_open(struct heddle_run *run, size_t index, struct heddle_error
             "would make a second one; set write_mode: merge and a key on its targets",
             stream->source.name);
     }
-    if (heddle_source_mirror(&stream->source, run->arena, &stream->mirror, error) != HEDDLE_OK) {
+    heddle_stores_fill(run->options, &stream->stores);
+    stream->source.stores = &stream->stores.settings;
+    if (heddle_stores_resolve(&stream->stores, &stream->source.path, &stream->source.type, run->arena,
+                              error) != HEDDLE_OK ||
+        heddle_source_mirror(&stream->source, run->arena, &stream->mirror, error) != HEDDLE_OK) {
         return heddle_error_prefix(error, "source '%s'", stream->source.name);
     }
     const struct heddle_micro_batches_options options = {
@@ -214,7 +217,6 @@ int heddle_run_open_streams(struct heddle_run *run, struct heddle_error *error)
 {
     const char *trigger = heddle_run_text(run, HEDDLE_OPTION_TRIGGER);
     HEDDLE_TRY(heddle_trigger_parse(trigger != NULL ? trigger : "availableNow", &run->trigger, error));
-    heddle_stores_fill(run->options, &run->stores);
     run->streams = heddle_arena_calloc(run->arena, run->plan->pass_count, sizeof *run->streams);
     if (run->streams == NULL) {
         return heddle_error_out_of_memory(error);
