@@ -1,7 +1,7 @@
 /* job_hash.c: one number for what a job loads, whatever its format, key order, layout and settings.
  *
  * The document is written as canonical JSON (keys in byte order, no blanks) without `config`, without
- * settings on targets and without the limits of a source, and hashed. YAML and JSON of the same job give the
+ * settings on targets and without those of a source as a stream, and hashed. YAML and JSON of the same job give the
  * same text.
  */
 #include "spec/job_internal.h"
@@ -15,10 +15,16 @@
 /* Any fixed number; it is part of every load id. */
 static const uint64_t hash_seed = 0x686564646c65;
 
-/* How a stream is cut changes nothing about what is loaded (Spark lets a restarted stream change it too). */
-static bool is_source_limit(const char *name)
+/* How a stream is cut, begun, and what it does at changes that it cannot follow: Spark lets a restarted stream change these,
+ * and the message of a stream that stopped asks for it ("set ignoreDeletes"). */
+static bool is_stream_setting(const char *name)
 {
-    static const char *const names[] = {"maxFilesPerTrigger", "maxBytesPerTrigger", "maxRowsPerBatch"};
+    static const char *const names[] = {
+        "maxFilesPerTrigger", "maxBytesPerTrigger", "maxRowsPerBatch", "startingVersion",
+        "startingTimestamp",  "ignoreDeletes",      "ignoreChanges",   "skipChangeCommits",
+        "ignoreFileDeletion", "excludeRegex",       "failOnDataLoss",  "latestFirst",
+        "maxFileAge",         "fileNameOnly",       "maxCachedFiles",  "discardCachedInputRatio",
+        "cleanSource"};
     bool found = false;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         found = found || strcasecmp(names[i], name) == 0;
@@ -83,7 +89,7 @@ void heddle_job_hash(struct heddle_job_reader *reader)
     struct heddle_buffer text = {0};
     heddle_document_write(without(reader, reader->root, is_written_apart), true, &text);
     heddle_buffer_append_text(&text, "\nsources\n");
-    write_list(reader, heddle_document_get(reader->root, "sources"), is_source_limit, &text);
+    write_list(reader, heddle_document_get(reader->root, "sources"), is_stream_setting, &text);
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         heddle_buffer_append_format(&text, "%s\n", lists[i]);
         write_list(reader, heddle_document_get(targets, lists[i]), is_target_setting, &text);

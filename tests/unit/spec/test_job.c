@@ -317,6 +317,8 @@ static void the_hash_knows_what_is_loaded_and_not_how(void **state)
     assert_true(hash != 0);
     assert_true(hash_of("config: {batch_rows: 500}\n", "# a comment\n") == hash);
     assert_true(hash_of("64MB", "1GB") == hash);
+    assert_true(hash_of("maxBytesPerTrigger: 64MB", "ignoreDeletes: true") == hash);
+    assert_false(hash_of("maxBytesPerTrigger: 64MB", "readChangeFeed: true") == hash);
     assert_true(hash_of("{name: t, type: parquet", "{type: \"parquet\",   name: t") == hash);
     assert_true(hash_of("write_mode: create\n", "write_mode: create\n      batch_rows: 7\n") == hash);
     assert_false(hash_of("target_property: text", "target_property: txt") == hash);
