@@ -14,18 +14,6 @@ static const size_t WRITERS[HEDDLE_FORECAST_SPEEDS] = {1, 2, 4, 8, 16, 32, 64};
 /* A float on the wire. */
 enum { VECTOR_FLOAT_BYTES = 4 };
 
-static bool share_a_label(const struct heddle_target *one, const struct heddle_target *other)
-{
-    for (size_t i = 0; i < one->label_count; i++) {
-        for (size_t j = 0; j < other->label_count; j++) {
-            if (strcmp(one->labels[i], other->labels[j]) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static bool is_relationship(const struct heddle_forecast_count *count)
 {
     return count->target.kind == HEDDLE_TARGET_RELATIONSHIP;
@@ -46,9 +34,10 @@ static void shape(struct heddle_forecast_count *count, const struct heddle_plan 
 {
     struct heddle_forecast_target *out = count->out;
     const struct heddle_target *target = &plan->targets[count->index];
-    const bool mono = is_relationship(count) &&
-                      (target->start.node == target->end.node ||
-                       share_a_label(&plan->targets[target->start.node], &plan->targets[target->end.node]));
+    const bool mono =
+        is_relationship(count) &&
+        (target->start.node == target->end.node ||
+         heddle_targets_share_label(&plan->targets[target->start.node], &plan->targets[target->end.node]));
     out->parted = is_relationship(count) || (target->merge && target->key_count > 0);
     out->scenario = mono ? HEDDLE_SCENARIO_MONOPARTITE : HEDDLE_SCENARIO_BIPARTITE;
     count->spaces = is_relationship(count) && !mono ? 2 : 1;

@@ -36,7 +36,7 @@ int heddle_road_parse(const char *name, enum heddle_road *road_out, struct heddl
                             name);
 }
 
-static bool share_a_label(const struct heddle_target *one, const struct heddle_target *other)
+bool heddle_targets_share_label(const struct heddle_target *one, const struct heddle_target *other)
 {
     for (size_t i = 0; i < one->label_count; i++) {
         for (size_t j = 0; j < other->label_count; j++) {
@@ -53,10 +53,10 @@ static bool writes_its_nodes(const struct heddle_target *targets, const struct h
                              const struct heddle_target *other)
 {
     if (other->kind == HEDDLE_TARGET_NODE) {
-        return share_a_label(node, other);
+        return heddle_targets_share_label(node, other);
     }
-    return other->merge_ends && (share_a_label(node, &targets[other->start.node]) ||
-                                 share_a_label(node, &targets[other->end.node]));
+    return other->merge_ends && (heddle_targets_share_label(node, &targets[other->start.node]) ||
+                                 heddle_targets_share_label(node, &targets[other->end.node]));
 }
 
 bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_count, size_t target)

@@ -59,6 +59,9 @@ const char *heddle_road_name(enum heddle_road road);
 HEDDLE_MUST_CHECK int heddle_road_parse(const char *name, enum heddle_road *road_out,
                                         struct heddle_error *error);
 
+/* True where one node may carry labels of both: the targets then write to one key space. */
+bool heddle_targets_share_label(const struct heddle_target *one, const struct heddle_target *other);
+
 /* True where nothing but `target` writes nodes of its labels, or relationships of its type, in this job. */
 bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_count, size_t target);
 

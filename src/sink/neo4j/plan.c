@@ -9,18 +9,6 @@
 #include "sink/fold.h"
 #include "sink/neo4j/query_target.h"
 
-static bool share_a_label(const struct heddle_target *one, const struct heddle_target *other)
-{
-    for (size_t i = 0; i < one->label_count; i++) {
-        for (size_t j = 0; j < other->label_count; j++) {
-            if (strcmp(one->labels[i], other->labels[j]) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* Numbers the key spaces: node targets that a node could belong to together get one. Joining is repeated until nothing
  * changes, since A and C may meet only through B. Answers the number of spaces. */
 static size_t number_spaces(const struct heddle_target *targets, struct heddle_plan *plans, size_t count)
@@ -32,7 +20,8 @@ static size_t number_spaces(const struct heddle_target *targets, struct heddle_p
         changed = false;
         for (size_t i = 0; i < count; i++) {
             for (size_t j = 0; j < i; j++) {
-                if (plans[i].space_a != plans[j].space_a && share_a_label(&targets[i], &targets[j])) {
+                if (plans[i].space_a != plans[j].space_a &&
+                    heddle_targets_share_label(&targets[i], &targets[j])) {
                     const size_t low =
                         plans[i].space_a < plans[j].space_a ? plans[i].space_a : plans[j].space_a;
                     plans[i].space_a = low;
