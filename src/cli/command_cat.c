@@ -49,7 +49,11 @@ int heddle_cli_source_open(struct heddle_cli *cli, const char *path, struct hedd
     const char *columns = heddle_cli_flag_value(cli, "columns");
     const struct heddle_option_value *limit = &cli->options.values[HEDDLE_OPTION_LIMIT];
     struct heddle_source_setting settings[SETTINGS_MAX];
-    struct heddle_stores stores;
+    /* The source asks the store for as long as it is read. */
+    struct heddle_stores *stores = heddle_arena_calloc(cli->arena, 1, sizeof *stores);
+    if (stores == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     struct heddle_source_options options = {
         .name = path,
         .type = type,
@@ -57,12 +61,12 @@ int heddle_cli_source_open(struct heddle_cli *cli, const char *path, struct hedd
         .settings = settings,
         .limit = limit->text != NULL && limit->number > 0 ? (uint64_t)limit->number : UINT64_MAX,
         .rejects = {.add = say_reject, .context = cli},
-        .stores = &stores.settings,
+        .stores = &stores->settings,
     };
-    heddle_stores_fill(&cli->options, &stores);
-    HEDDLE_TRY(heddle_stores_resolve(&stores, &options.path, &options.type, cli->arena, error));
+    heddle_stores_fill(&cli->options, stores);
+    HEDDLE_TRY(heddle_stores_resolve(stores, &options.path, &options.type, cli->arena, error));
     if (options.type == NULL) {
-        HEDDLE_TRY(heddle_source_tell_type(path, &stores.settings, &options.type, error));
+        HEDDLE_TRY(heddle_source_tell_type(path, &stores->settings, &options.type, error));
     }
     for (size_t i = 0; i < SETTINGS_MAX && flags[i][0] != NULL; i++) {
         const char *value = heddle_cli_flag_value(cli, flags[i][0]);
