@@ -43,7 +43,7 @@ struct heddle_source_options {
     const char *const *files; /* for files: these, in this order, in place of those behind `path`; or NULL */
     size_t file_count;
     const struct heddle_fs_settings
-        *stores; /* how stores are asked where `path` is a URI; NULL = without credentials */
+        *stores; /* how stores are asked; outlives the source; NULL = without credentials */
     struct heddle_mirror
         *mirror; /* where the caller has opened one (heddle_source_mirror): `path` is then in its folder */
     const struct heddle_schema

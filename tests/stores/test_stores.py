@@ -261,6 +261,46 @@ class Check:
         print("a log that leaves the table: refused")
 
 
+def catalog(check):
+    """A name of Unity Catalog, told by a workspace of ours: read from where it says, with the keys that it hands out."""
+    keys = check.store.env
+    answers = {"/api/2.1/unity-catalog/tables/main.fleet.removals": {
+        "table_id": "an-id", "data_source_format": "DELTA", "storage_location": check.store.uri + "/table"},
+        "/api/2.1/unity-catalog/temporary-table-credentials": {"aws_temp_credentials": {
+            "access_key_id": keys.pop("AWS_ACCESS_KEY_ID"), "secret_access_key": keys.pop("AWS_SECRET_ACCESS_KEY"),
+            "session_token": keys.pop("AWS_SESSION_TOKEN")}}}
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self):
+            asked.append((self.command, self.path, self.headers["authorization"]))
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self):
+            self.answer()
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["content-length"]))
+            self.answer()
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    keys.update(DATABRICKS_HOST=f"http://127.0.0.1:{server.server_port}", DATABRICKS_TOKEN="a-token-of-the-workspace")
+    check.equal("main.fleet.removals", "table")
+    info = json.loads(check.run("source", "info", "main.fleet.removals", "--json").stdout)
+    server.shutdown()
+    assert info["type"] == "delta" and info["rows"] == ROWS, info
+    assert asked and all(token == "Bearer a-token-of-the-workspace" for _, _, token in asked), asked
+    print("a table of Unity Catalog: equal")
+
+
 def signatures(heddle):
     """A server that knows the secret signs each request anew with botocore, and answers only what was signed alike."""
     import botocore.auth
@@ -330,6 +370,8 @@ def main():
             check.files()
             check.stream()
             check.refusals()
+            if kind == "s3":
+                catalog(check)
         finally:
             store.emulator.end()
 
