@@ -124,10 +124,18 @@ if(TARGET heddle_command AND Python3_FOUND)
         set_tests_properties(integration.${major}.faults
                              PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
                                         RESOURCE_LOCK neo4j_${major} LABELS integration)
-        add_test(NAME integration.${major}.crash COMMAND ${crash} ${env_file} --kills 12)
+        # The crash tests stop and kill their server, so they have one of their own.
+        add_test(NAME neo4j.${major}.crash_start COMMAND ${server} start crash-${major} ${version})
+        add_test(NAME neo4j.${major}.crash_stop COMMAND ${server} stop crash-${major} ${version})
+        set_tests_properties(neo4j.${major}.crash_start PROPERTIES FIXTURES_SETUP neo4j_crash_${major} TIMEOUT 180
+                                                                   SKIP_RETURN_CODE 77 LABELS integration)
+        set_tests_properties(neo4j.${major}.crash_stop PROPERTIES FIXTURES_CLEANUP neo4j_crash_${major} TIMEOUT 60
+                                                                  LABELS integration)
+        add_test(NAME integration.${major}.crash
+                 COMMAND ${crash} ${PROJECT_SOURCE_DIR}/build/neo4j/crash-${major}/env --kills 12)
         set_tests_properties(integration.${major}.crash
-                             PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
-                                        RESOURCE_LOCK neo4j_${major} LABELS integration)
+                             PROPERTIES FIXTURES_REQUIRED neo4j_crash_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
+                                        LABELS integration)
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
         foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads
                         unit_sink_neo4j_live_resume example_neo4j_connection

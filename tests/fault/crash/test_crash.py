@@ -282,8 +282,11 @@ class Server(Load):
                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         time.sleep(1.0)
         os.kill(self.pid, signal.SIGKILL)
-        subprocess.run([self.scripts, "start", "--name", self.name, "--port", self.port, "--http-port", "0"],
-                       check=True, capture_output=True, timeout=200)
+        while os.path.exists(f"/proc/{self.pid}"): # a server that is still there would be found running
+            time.sleep(0.1)
+        done = subprocess.run([self.scripts, "start", "--name", self.name, "--port", self.port, "--http-port", "0",
+                               "--heap", "700m", "--tls"], check=False, capture_output=True, text=True, timeout=200)
+        self.assertEqual(done.returncode, 0, done.stderr)
         _, said = child.communicate(timeout=120)
         self.assertIn(child.returncode, (0, 5), said)
         if child.returncode != 0:
