@@ -90,7 +90,7 @@ static void put_cells(struct heddle_pack *pack, const struct heddle_column *colu
 }
 
 /* The items of a row behind what the form puts first. */
-static void put_items(struct heddle_pack *pack, const struct heddle_plan *plan,
+static void put_items(struct heddle_pack *pack, const struct heddle_write_plan *plan,
                       const struct heddle_target_rows *ready, size_t row)
 {
     const struct heddle_target *target = plan->target;
@@ -127,7 +127,7 @@ static void put_id(struct heddle_pack *pack, int64_t id, const char *prefix)
     heddle_pack_string(pack, text, length < 0 ? 0 : (size_t)length);
 }
 
-void heddle_encode_row(struct heddle_pack *pack, const struct heddle_plan *plan,
+void heddle_encode_row(struct heddle_pack *pack, const struct heddle_write_plan *plan,
                        const struct heddle_schedule_row *row, const struct heddle_encode_form *form)
 {
     const struct heddle_lot *lot = row->batch;
@@ -147,7 +147,7 @@ void heddle_encode_row(struct heddle_pack *pack, const struct heddle_plan *plan,
     }
 }
 
-void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_plan *plan,
+void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_write_plan *plan,
                         const struct heddle_schedule_row *rows, size_t count)
 {
     const struct heddle_target *target = plan->target;

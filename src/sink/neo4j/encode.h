@@ -20,11 +20,11 @@ struct heddle_encode_form {
 };
 
 /* Writes one row as the list that the plan's statements read. row->batch is a struct heddle_lot. */
-void heddle_encode_row(struct heddle_pack *pack, const struct heddle_plan *plan,
+void heddle_encode_row(struct heddle_pack *pack, const struct heddle_write_plan *plan,
                        const struct heddle_schedule_row *row, const struct heddle_encode_form *form);
 
 /* Writes `count` rows as a list of lists for plan->missing: keys of both ends, then the row's position in `rows`. */
-void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_plan *plan,
+void heddle_encode_ends(struct heddle_pack *pack, const struct heddle_write_plan *plan,
                         const struct heddle_schedule_row *rows, size_t count);
 
 #endif

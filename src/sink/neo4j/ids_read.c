@@ -15,7 +15,7 @@ enum { READ_SPARSE = 4, READ_SPARSE_PAGES = 8 };
 
 struct reader {
     struct heddle_load *load;
-    const struct heddle_plan *plan;
+    const struct heddle_write_plan *plan;
     struct heddle_arena *arena;
     struct heddle_buffer key;
     uint64_t hashes[READ_CHUNK];
@@ -129,7 +129,7 @@ static int read_all(struct reader *reader, const char *range, const char *page, 
     return HEDDLE_OK;
 }
 
-static void read_nodes(struct heddle_load *load, const struct heddle_plan *plan)
+static void read_nodes(struct heddle_load *load, const struct heddle_write_plan *plan)
 {
     struct heddle_buffer range = {0};
     struct heddle_buffer page = {0};
@@ -161,7 +161,7 @@ static uint64_t rows_read(struct heddle_load *load, size_t target)
     return rows;
 }
 
-void heddle_ids_consider(struct heddle_load *load, const struct heddle_plan *plan, size_t more_rows)
+void heddle_ids_consider(struct heddle_load *load, const struct heddle_write_plan *plan, size_t more_rows)
 {
     const struct heddle_target *target = plan->target;
     if (!plan->uses_ids || plan->element_ids || load->nodes_before == NULL) {
@@ -171,7 +171,7 @@ void heddle_ids_consider(struct heddle_load *load, const struct heddle_plan *pla
     const uint64_t rows = target->rows_expected > seen ? target->rows_expected : seen;
     const size_t ends[2] = {target->start.node, target->end.node};
     for (size_t i = 0; i < 2; i++) {
-        struct heddle_plan *node = &load->plans[ends[i]];
+        struct heddle_write_plan *node = &load->plans[ends[i]];
         const int64_t there = load->nodes_before[ends[i]];
         if (!node->ids_asked && there > 0 && node->target->key_count <= READ_KEYS_MAX &&
             heddle_ids_reading_pays((uint64_t)there, rows) && rows_read(load, ends[i]) < (uint64_t)there) {

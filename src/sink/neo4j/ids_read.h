@@ -13,6 +13,6 @@ enum { HEDDLE_IDS_PAGE = 400000 };
 /* Before rows of a relationship target are put on their way: reads the ids of its ends' nodes, once, where that pays
  * (heddle_ids_reading_pays) and the load does not write those nodes itself. What cannot be read is not known: such rows
  * go by key. */
-void heddle_ids_consider(struct heddle_load *load, const struct heddle_plan *plan, size_t more_rows);
+void heddle_ids_consider(struct heddle_load *load, const struct heddle_write_plan *plan, size_t more_rows);
 
 #endif

@@ -227,7 +227,7 @@ int heddle_load_add_streams(struct heddle_load *load, struct heddle_error *error
 {
     HEDDLE_TRY(make_scheduler(load, error));
     for (size_t i = 0; i < load->options->target_count; i++) {
-        struct heddle_plan *plan = &load->plans[i];
+        struct heddle_write_plan *plan = &load->plans[i];
         HEDDLE_TRY(heddle_scheduler_add_stream(load->scheduler, plan->batch_rows, plan->batch_bytes,
                                                &plan->stream, error));
     }
@@ -277,7 +277,7 @@ static int wait_for_room(struct heddle_load *load, struct heddle_error *error)
 static int lot_prepare(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_lot *lot,
                        size_t target_index, struct heddle_error *error)
 {
-    struct heddle_plan *plan = &load->plans[target_index];
+    struct heddle_write_plan *plan = &load->plans[target_index];
     lot->parcel = parcel;
     lot->plan = plan;
     HEDDLE_TRY(heddle_rows_convert(parcel->rows, plan->target, target_index, &load->options->rejects,
@@ -487,7 +487,7 @@ int heddle_load_drain(struct heddle_load *load, struct heddle_error *error)
 
 /* Adds a result to the counters of its target: run-contract section 4. Rows known to repeat an identity are folded, as
  * long as the server did not create them (the first one may have been rejected); what is left had been there before. */
-static struct heddle_ledger_sums count_result(struct heddle_load *load, const struct heddle_plan *plan,
+static struct heddle_ledger_sums count_result(struct heddle_load *load, const struct heddle_write_plan *plan,
                                               const struct heddle_load_result *result)
 {
     struct heddle_ledger_sums sums = {.rejected = result->rejected};
@@ -514,7 +514,7 @@ static struct heddle_ledger_sums count_result(struct heddle_load *load, const st
     return sums;
 }
 
-void heddle_load_settle(struct heddle_load *load, const struct heddle_plan *plan,
+void heddle_load_settle(struct heddle_load *load, const struct heddle_write_plan *plan,
                         const struct heddle_load_result *result)
 {
     struct heddle_error error = {0};

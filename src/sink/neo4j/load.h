@@ -41,7 +41,7 @@ struct heddle_outbox;
 /* The rows of one parcel for one target. */
 struct heddle_lot {
     struct heddle_parcel *parcel;
-    struct heddle_plan *plan;
+    struct heddle_write_plan *plan;
     struct heddle_target_rows *ready;
     struct heddle_touches touches;
     bool claims;                      /* its rows claim parts (window.h) */
@@ -67,7 +67,7 @@ struct heddle_load {
     const struct heddle_sink_options *options;
     struct heddle_bolt_options bolt;
     struct heddle_ability ability;
-    struct heddle_plan *plans;
+    struct heddle_write_plan *plans;
     size_t space_count;
     size_t times; /* the bounds above, so many times */
     size_t parts; /* the most that a key space may have */
@@ -152,7 +152,7 @@ struct heddle_load_result {
 
 /* Accounts for rows whose fate is known: counters, samples, the ledger (before anybody can see that the load is done),
  * gates, and the end of parcels. Takes the lock. */
-void heddle_load_settle(struct heddle_load *load, const struct heddle_plan *plan,
+void heddle_load_settle(struct heddle_load *load, const struct heddle_write_plan *plan,
                         const struct heddle_load_result *result);
 
 /* Notes the first failure and wakes everybody. Takes the lock. */

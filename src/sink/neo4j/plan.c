@@ -11,7 +11,8 @@
 
 /* Numbers the key spaces: node targets that a node could belong to together get one. Joining is repeated until nothing
  * changes, since A and C may meet only through B. Answers the number of spaces. */
-static size_t number_spaces(const struct heddle_target *targets, struct heddle_plan *plans, size_t count)
+static size_t number_spaces(const struct heddle_target *targets, struct heddle_write_plan *plans,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         plans[i].space_a = i;
@@ -58,7 +59,7 @@ static uint64_t id_space_of(const struct heddle_target *node, uint64_t seed)
 }
 
 /* Ids are asked for where a relationship of the job can use them. */
-static void number_id_spaces(const struct heddle_sink_options *options, struct heddle_plan *plans)
+static void number_id_spaces(const struct heddle_sink_options *options, struct heddle_write_plan *plans)
 {
     const struct heddle_target *targets = options->targets;
     for (size_t i = 0; i < options->target_count; i++) {
@@ -142,7 +143,7 @@ static int check_target(const struct heddle_sink_options *options, const struct 
 }
 
 static int write_form(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
-                      struct heddle_plan *plan, enum heddle_cypher_rewrite rewrite, bool by_id,
+                      struct heddle_write_plan *plan, enum heddle_cypher_rewrite rewrite, bool by_id,
                       struct heddle_error *error)
 {
     struct heddle_buffer text = {0};
@@ -161,7 +162,7 @@ static int write_form(const struct heddle_sink_options *options, const struct he
 
 /* The statements that stand for a MERGE on some road; as written always. */
 static int write_forms(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
-                       struct heddle_plan *plan, struct heddle_error *error)
+                       struct heddle_write_plan *plan, struct heddle_error *error)
 {
     const struct heddle_target *target = plan->target;
     const bool is_node = target->kind == HEDDLE_TARGET_NODE;
@@ -188,7 +189,7 @@ static int write_forms(const struct heddle_sink_options *options, const struct h
 }
 
 /* What rows claim on the plan's road. */
-static void settle_claim(struct heddle_plan *plan, size_t identity_space)
+static void settle_claim(struct heddle_write_plan *plan, size_t identity_space)
 {
     const struct heddle_target *target = plan->target;
     const bool is_node = target->kind == HEDDLE_TARGET_NODE;
@@ -212,7 +213,7 @@ static void settle_claim(struct heddle_plan *plan, size_t identity_space)
     }
 }
 
-static int write_query(struct heddle_plan *plan, struct heddle_error *error)
+static int write_query(struct heddle_write_plan *plan, struct heddle_error *error)
 {
     struct heddle_buffer text = {0};
     const int status = heddle_query_wrap(&text, plan->target, &plan->parameter, error);
@@ -224,7 +225,7 @@ static int write_query(struct heddle_plan *plan, struct heddle_error *error)
 }
 
 static int fill_plan(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
-                     struct heddle_plan *plan, size_t identity_space, struct heddle_error *error)
+                     struct heddle_write_plan *plan, size_t identity_space, struct heddle_error *error)
 {
     plan->order = order_of(plan->target);
     if (plan->order == NULL) {
@@ -240,11 +241,11 @@ static int fill_plan(const struct heddle_sink_options *options, const struct hed
 }
 
 int heddle_plans_create(const struct heddle_sink_options *options,
-                        const struct heddle_cypher_dialect *dialect, struct heddle_plan **plans_out,
+                        const struct heddle_cypher_dialect *dialect, struct heddle_write_plan **plans_out,
                         size_t *space_count_out, struct heddle_error *error)
 {
     const size_t count = options->target_count;
-    struct heddle_plan *plans = heddle_calloc(count + 1, sizeof *plans);
+    struct heddle_write_plan *plans = heddle_calloc(count + 1, sizeof *plans);
     if (plans == NULL) {
         return heddle_error_out_of_memory(error);
     }
@@ -272,7 +273,7 @@ int heddle_plans_create(const struct heddle_sink_options *options,
     return HEDDLE_OK;
 }
 
-void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink_options *options,
+void heddle_plans_take_roads(struct heddle_write_plan *plans, const struct heddle_sink_options *options,
                              const struct heddle_ability *ability, const int64_t *there_before,
                              size_t writers, bool resumes)
 {
@@ -302,7 +303,7 @@ void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink
     }
 }
 
-void heddle_plans_destroy(struct heddle_plan *plans, size_t count)
+void heddle_plans_destroy(struct heddle_write_plan *plans, size_t count)
 {
     if (plans == NULL) {
         return;
@@ -318,7 +319,7 @@ void heddle_plans_destroy(struct heddle_plan *plans, size_t count)
     free(plans);
 }
 
-void heddle_plan_set_limits(struct heddle_plan *plan, const struct heddle_sink_options *options,
+void heddle_plan_set_limits(struct heddle_write_plan *plan, const struct heddle_sink_options *options,
                             bool live_index)
 {
     const struct heddle_target *target = plan->target;

@@ -28,7 +28,7 @@ enum heddle_plan_claim {
     HEDDLE_CLAIM_TOUCHES,  /* of a query, by label: window.h finds their spaces */
 };
 
-struct heddle_plan {
+struct heddle_write_plan {
     const struct heddle_target *target;
     size_t index;
     struct heddle_road_choice road;
@@ -59,26 +59,26 @@ struct heddle_plan {
  * property), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_plans_create(const struct heddle_sink_options *options,
                                           const struct heddle_cypher_dialect *dialect,
-                                          struct heddle_plan **plans_out, size_t *space_count_out,
+                                          struct heddle_write_plan **plans_out, size_t *space_count_out,
                                           struct heddle_error *error);
 
 /* Takes the roads that heddle_road_choose() answers, once it is known what is there: a count for each target, -1 =
  * unknown. `resumes`: an earlier run of this load may have written some rows. Before the first row. */
-void heddle_plans_take_roads(struct heddle_plan *plans, const struct heddle_sink_options *options,
+void heddle_plans_take_roads(struct heddle_write_plan *plans, const struct heddle_sink_options *options,
                              const struct heddle_ability *ability, const int64_t *there_before,
                              size_t writers, bool resumes);
 
 /* True where another statement than the written one may stand for a MERGE. */
-static inline bool heddle_plan_rewrites(const struct heddle_plan *plan)
+static inline bool heddle_plan_rewrites(const struct heddle_write_plan *plan)
 {
     return plan->target->merge &&
            (plan->road.road == HEDDLE_ROAD_CREATE || plan->road.road == HEDDLE_ROAD_GUARDED);
 }
 
-void heddle_plans_destroy(struct heddle_plan *plans, size_t count);
+void heddle_plans_destroy(struct heddle_write_plan *plans, size_t count);
 
 /* Sets the limits of a transaction; after the indexes are known. */
-void heddle_plan_set_limits(struct heddle_plan *plan, const struct heddle_sink_options *options,
+void heddle_plan_set_limits(struct heddle_write_plan *plan, const struct heddle_sink_options *options,
                             bool live_index);
 
 #endif

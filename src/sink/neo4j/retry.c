@@ -16,7 +16,7 @@ int heddle_retry_once(struct heddle_writer *writer, struct heddle_transaction *t
 }
 
 /* True where writing the same rows once more changes nothing. */
-static bool may_repeat(const struct heddle_plan *plan)
+static bool may_repeat(const struct heddle_write_plan *plan)
 {
     const struct heddle_target *target = plan->target;
     return target->merge && (target->kind == HEDDLE_TARGET_RELATIONSHIP || target->key_count > 0);

@@ -7,7 +7,7 @@
 static int settle_halves(struct heddle_writer *writer, struct heddle_transaction *transaction,
                          struct heddle_error *error)
 {
-    const struct heddle_plan *plan = transaction->plan;
+    const struct heddle_write_plan *plan = transaction->plan;
     const struct heddle_schedule_row *rows = transaction->rows;
     const size_t count = transaction->count;
     const size_t half = count / 2;
@@ -54,8 +54,8 @@ int heddle_settle(struct heddle_writer *writer, struct heddle_transaction *trans
 }
 
 int heddle_settle_rows(struct heddle_writer *writer, struct heddle_transaction *transaction,
-                       const struct heddle_plan *plan, const struct heddle_schedule_row *rows, size_t count,
-                       struct heddle_error *error)
+                       const struct heddle_write_plan *plan, const struct heddle_schedule_row *rows,
+                       size_t count, struct heddle_error *error)
 {
     struct heddle_schedule_work *work = transaction->work;
     const bool careful = transaction->wording.careful; /* what is doubtful of the whole is so of its parts */

@@ -23,7 +23,7 @@ HEDDLE_MUST_CHECK int heddle_settle(struct heddle_writer *writer, struct heddle_
 /* Writes rows[0 .. count) of a plan, in a transaction of its own in the memory of `transaction`, and settles them.
  * Errors: as heddle_settle(). */
 HEDDLE_MUST_CHECK int heddle_settle_rows(struct heddle_writer *writer, struct heddle_transaction *transaction,
-                                         const struct heddle_plan *plan,
+                                         const struct heddle_write_plan *plan,
                                          const struct heddle_schedule_row *rows, size_t count,
                                          struct heddle_error *error);
 

@@ -33,7 +33,7 @@ void heddle_transaction_destroy(struct heddle_transaction *transaction)
     }
 }
 
-void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_plan *plan,
+void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_write_plan *plan,
                                const struct heddle_schedule_row *rows, size_t count)
 {
     *transaction = (struct heddle_transaction){.plan = plan,

@@ -25,7 +25,7 @@ struct heddle_writer;
 
 struct heddle_transaction {
     struct heddle_schedule_work *work; /* that the rows belong to; NULL where the caller keeps it */
-    const struct heddle_plan *plan;
+    const struct heddle_write_plan *plan;
     const struct heddle_schedule_row *rows;
     size_t count;
     struct heddle_bolt_request *request; /* owned */
@@ -50,7 +50,7 @@ HEDDLE_MUST_CHECK int heddle_transaction_create(struct heddle_transaction **tran
 void heddle_transaction_destroy(struct heddle_transaction *transaction); /* NULL is a no-op */
 
 /* Gives it rows[0 .. count) of a plan; what it held before is forgotten. */
-void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_plan *plan,
+void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_write_plan *plan,
                                const struct heddle_schedule_row *rows, size_t count);
 
 /* Writes the request: BEGIN, the statements, COMMIT. Errors: HEDDLE_OUT_OF_MEMORY, HEDDLE_INVALID. */

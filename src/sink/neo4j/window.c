@@ -88,7 +88,7 @@ static void join_spaces(const struct heddle_window_options *options, size_t *joi
         joined[i] = i;
     }
     for (size_t i = 0; i < options->plan_count; i++) {
-        const struct heddle_plan *plan = &options->plans[i];
+        const struct heddle_write_plan *plan = &options->plans[i];
         if (plan->target->kind != HEDDLE_TARGET_RELATIONSHIP ||
             plan->target->claim.scenario != HEDDLE_TARGET_SCENARIO_MONOPARTITE) {
             continue;
@@ -171,7 +171,7 @@ static void note_pairs(struct heddle_window *window, const struct view *view)
 static int plan_views(struct heddle_window *window, size_t index, const size_t *joined,
                       struct heddle_error *error)
 {
-    const struct heddle_plan *plan = &window->options.plans[index];
+    const struct heddle_write_plan *plan = &window->options.plans[index];
     const struct heddle_target *target = plan->target;
     struct window_plan *made = &window->plans[index];
     if (plan->claim == HEDDLE_CLAIM_NOTHING) {

@@ -32,7 +32,7 @@ struct heddle_lot;
 struct heddle_window;
 
 struct heddle_window_options {
-    const struct heddle_plan *plans;
+    const struct heddle_write_plan *plans;
     size_t plan_count;
     size_t space_count; /* key spaces that the plans name */
     size_t parts_max;   /* of a space; groups of the job may ask for more */

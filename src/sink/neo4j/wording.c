@@ -59,7 +59,7 @@ static bool all_first(const struct heddle_wording *wording)
 
 static enum heddle_cypher_rewrite rewrite_for(const struct heddle_wording *wording, bool first)
 {
-    const struct heddle_plan *plan = wording->plan;
+    const struct heddle_write_plan *plan = wording->plan;
     if (wording->careful || !heddle_plan_rewrites(plan)) {
         return HEDDLE_CYPHER_AS_WRITTEN;
     }
@@ -125,7 +125,7 @@ static int keep_firsts(struct heddle_wording *wording, struct heddle_error *erro
 
 static void find_ids(struct heddle_wording *wording)
 {
-    const struct heddle_plan *plan = wording->plan;
+    const struct heddle_write_plan *plan = wording->plan;
     const struct heddle_target *target = plan->target;
     for (size_t i = 0; i < wording->sent; i++) {
         const struct heddle_schedule_row *row = &wording->rows[wording->order[i].at];
@@ -171,7 +171,7 @@ static void deal_by_id(struct heddle_wording *wording)
     }
 }
 
-void heddle_wording_start(struct heddle_wording *wording, const struct heddle_plan *plan,
+void heddle_wording_start(struct heddle_wording *wording, const struct heddle_write_plan *plan,
                           const struct heddle_schedule_row *rows, size_t count, bool careful)
 {
     wording->plan = plan;
@@ -185,7 +185,7 @@ void heddle_wording_start(struct heddle_wording *wording, const struct heddle_pl
  * both are known or neither is, and each side keeps its order. */
 int heddle_wording_choose(struct heddle_wording *wording, struct heddle_ids *ids, struct heddle_error *error)
 {
-    const struct heddle_plan *plan = wording->plan;
+    const struct heddle_write_plan *plan = wording->plan;
     const size_t count = wording->count;
     wording->ids = ids;
     wording->sent = count;
@@ -216,7 +216,7 @@ int heddle_wording_choose(struct heddle_wording *wording, struct heddle_ids *ids
 static void write_run(const struct heddle_wording *wording, struct heddle_bolt_request *request, size_t first,
                       size_t end, bool by_id)
 {
-    const struct heddle_plan *plan = wording->plan;
+    const struct heddle_write_plan *plan = wording->plan;
     const bool in_order = plan->target->kind != HEDDLE_TARGET_RELATIONSHIP;
     const bool counts = heddle_cypher_counts_rows(plan->target, wording->rewrite);
     struct heddle_encode_form form = {.ordinal = -1};

@@ -31,7 +31,7 @@ struct heddle_wording_row {
 };
 
 struct heddle_wording {
-    const struct heddle_plan *plan;
+    const struct heddle_write_plan *plan;
     const struct heddle_schedule_row *rows;
     size_t count;
     struct heddle_ids *ids; /* NULL = by key */
@@ -57,7 +57,7 @@ struct heddle_written {
 
 /* Takes rows[0 .. count) of a plan. `careful`: some of them may have been written by a transaction whose outcome nobody
  * knows. */
-void heddle_wording_start(struct heddle_wording *wording, const struct heddle_plan *plan,
+void heddle_wording_start(struct heddle_wording *wording, const struct heddle_write_plan *plan,
                           const struct heddle_schedule_row *rows, size_t count, bool careful);
 
 /* Decides. `ids` NULL = by key. Errors: HEDDLE_OUT_OF_MEMORY. */

@@ -319,7 +319,7 @@ static void node_targets_that_share_a_label_share_a_key_space(void **state)
     static const char *const both[] = {"HeddleTestAircraft", "HeddleTestComponent"};
     struct fixture_job job;
     struct fixture_rejects rejects = {0};
-    struct heddle_plan *plans = NULL;
+    struct heddle_write_plan *plans = NULL;
     size_t spaces = 0;
     fixture_job_init(&job);
     const struct heddle_sink_options options = {
@@ -339,11 +339,11 @@ static void node_targets_that_share_a_label_share_a_key_space(void **state)
 }
 
 /* The plans of the removals job into a graph that holds `there` of everything. */
-static struct heddle_plan *roads_into(struct fixture_job *job, int64_t there, size_t writers)
+static struct heddle_write_plan *roads_into(struct fixture_job *job, int64_t there, size_t writers)
 {
     static const struct heddle_ability ability = {.major = 5, .minor = 26};
     int64_t before[TARGETS];
-    struct heddle_plan *plans = NULL;
+    struct heddle_write_plan *plans = NULL;
     size_t spaces = 0;
     const struct heddle_sink_options options = {.targets = job->targets, .target_count = TARGETS};
     for (size_t i = 0; i < TARGETS; i++) {
@@ -359,7 +359,7 @@ static void what_rows_claim_follows_from_the_road(void **state)
     (void)state;
     struct fixture_job job;
     fixture_job_init(&job);
-    struct heddle_plan *plans = roads_into(&job, 7, 4);
+    struct heddle_write_plan *plans = roads_into(&job, 7, 4);
     assert_int_equal(plans[TARGET_AIRCRAFT].claim, HEDDLE_CLAIM_KEY);
     assert_int_equal(plans[TARGET_REMOVED_FROM].claim, HEDDLE_CLAIM_ENDS);
     assert_false(heddle_plan_rewrites(&plans[TARGET_REMOVED_FROM]));
@@ -391,7 +391,7 @@ static void each_road_has_its_statements_and_no_others(void **state)
     (void)state;
     struct fixture_job job;
     fixture_job_init(&job);
-    struct heddle_plan *plans = roads_into(&job, 0, 4);
+    struct heddle_write_plan *plans = roads_into(&job, 0, 4);
     assert_non_null(plans[TARGET_REMOVED_FROM].write_forms[HEDDLE_CYPHER_CREATE][1]);
     /* It sets `hours` of what it meets, which a guard would pass by. */
     assert_null(plans[TARGET_REMOVED_FROM].write_forms[HEDDLE_CYPHER_GUARDED][0]);
@@ -410,7 +410,7 @@ static void transaction_sizes_follow_what_a_row_costs_the_server(void **state)
     struct fixture_job job;
     fixture_job_init(&job);
     struct heddle_sink_options options = {0};
-    struct heddle_plan plan = {.target = &job.targets[TARGET_REMOVAL]};
+    struct heddle_write_plan plan = {.target = &job.targets[TARGET_REMOVAL]};
     heddle_plan_set_limits(&plan, &options, false);
     assert_int_equal(plan.batch_rows, 1000);
     heddle_plan_set_limits(&plan, &options, true);

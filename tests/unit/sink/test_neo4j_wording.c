@@ -14,7 +14,7 @@ enum { ROWS_MAX = 16 };
 struct worded {
     struct fixture_job job;
     struct heddle_sink_options options;
-    struct heddle_plan *plans;
+    struct heddle_write_plan *plans;
     struct heddle_fold *fold;
     struct heddle_rows *owner;
     struct heddle_lot lot;
@@ -81,7 +81,7 @@ static void worded_choose(struct worded *worded, struct heddle_ids *ids)
 static void know_ends(struct worded *worded, size_t at, int64_t start, int64_t end)
 {
     const struct heddle_target_rows *ready = worded->lot.ready;
-    const struct heddle_plan *plan = worded->lot.plan;
+    const struct heddle_write_plan *plan = worded->lot.plan;
     struct heddle_buffer key = {0};
     const uint64_t hashes[2] = {
         heddle_ids_hash(ready->start_keys, 1, worded->rows[at].row, plan->id_space_a, &key),
