@@ -123,8 +123,9 @@ if(TARGET heddle_command AND Python3_FOUND)
                          $<TARGET_FILE:heddle_command> $<TARGET_FILE:fault_proxy> ${env_file})
         set_tests_properties(integration.${major}.faults
                              PROPERTIES FIXTURES_REQUIRED neo4j_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
-                                        RESOURCE_LOCK neo4j_${major} LABELS integration)
-        # The crash tests stop and kill their server, so they have one of their own.
+                                        RESOURCE_LOCK "neo4j_${major};neo4j_faults" LABELS integration)
+        # The crash tests stop and kill their server, so they have one of their own. A server that comes back from the dead needs
+        # the machine: no two of the tests that kill run beside each other.
         add_test(NAME neo4j.${major}.crash_start COMMAND ${server} start crash-${major} ${version})
         add_test(NAME neo4j.${major}.crash_stop COMMAND ${server} stop crash-${major} ${version})
         set_tests_properties(neo4j.${major}.crash_start PROPERTIES FIXTURES_SETUP neo4j_crash_${major} TIMEOUT 180
@@ -135,7 +136,7 @@ if(TARGET heddle_command AND Python3_FOUND)
                  COMMAND ${crash} ${PROJECT_SOURCE_DIR}/build/neo4j/crash-${major}/env --kills 12)
         set_tests_properties(integration.${major}.crash
                              PROPERTIES FIXTURES_REQUIRED neo4j_crash_${major} TIMEOUT 900 SKIP_RETURN_CODE 77
-                                        LABELS integration)
+                                        RESOURCE_LOCK "neo4j_${major};neo4j_faults" LABELS integration)
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
         foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads
                         unit_sink_neo4j_live_resume example_neo4j_connection

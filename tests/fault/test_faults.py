@@ -91,9 +91,16 @@ class Faults(unittest.TestCase):
         self.wipe()
 
     def cypher(self, query):
-        done = subprocess.run([HEDDLE, "cypher", query, "--json", "--env-file", ENV_FILE], cwd=self.folder,
-                              env=environment(), capture_output=True, text=True, timeout=120, check=True)
-        return json.loads(done.stdout)
+        """A server that has just come back may take a while until its database answers."""
+        deadline = time.time() + 60
+        while True:
+            done = subprocess.run([HEDDLE, "cypher", query, "--json", "--env-file", ENV_FILE], cwd=self.folder,
+                                  env=environment(), capture_output=True, text=True, timeout=120, check=False)
+            if done.returncode == 0:
+                return json.loads(done.stdout)
+            if done.returncode != 5 or time.time() > deadline:
+                raise AssertionError(f"{query}: exit {done.returncode}: {done.stderr}")
+            time.sleep(1)
 
     def wipe(self):
         self.cypher("MATCH (n) WHERE n:FaultItem OR n:FaultGroup OR n:HeddleLoad "
