@@ -112,6 +112,20 @@ static const char *temporary_name(const char *path, struct heddle_buffer *name)
     return heddle_buffer_text(name);
 }
 
+/* A whole file under a name that nobody looks for yet, flushed to disk. 0, or the errno of what failed. */
+static int temporary_write(const char *temporary, const void *bytes, size_t length)
+{
+    const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0) {
+        return errno;
+    }
+    int reason = write_all(file, bytes, length) ? 0 : errno;
+    if (close(file) != 0 && reason == 0) {
+        reason = errno;
+    }
+    return reason;
+}
+
 int heddle_file_create(const char *path, const void *bytes, size_t length, struct heddle_error *error)
 {
     struct heddle_buffer name = {0};
@@ -120,25 +134,40 @@ int heddle_file_create(const char *path, const void *bytes, size_t length, struc
         heddle_buffer_free(&name);
         return heddle_error_out_of_memory(error);
     }
-    const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool good = file >= 0 && write_all(file, bytes, length);
-    int reason = errno;
-    if (file >= 0 && close(file) != 0 && good) {
-        good = false;
-        reason = errno;
-    }
-    if (good && !name_give(temporary, path)) {
-        good = false;
+    int reason = temporary_write(temporary, bytes, length);
+    if (reason == 0 && !name_give(temporary, path)) {
         reason = errno;
     }
     int status = HEDDLE_OK;
-    if (good) {
+    if (reason == 0) {
         folder_flush(path, &name);
     } else {
         unlink(temporary);
         status = reason == EEXIST
                      ? heddle_error_set(error, HEDDLE_CLOSED, "%s is there already", path)
                      : heddle_error_set(error, HEDDLE_IO, "cannot write %s: %s", path, strerror(reason));
+    }
+    heddle_buffer_free(&name);
+    return status;
+}
+
+int heddle_file_write(const char *path, const void *bytes, size_t length, struct heddle_error *error)
+{
+    struct heddle_buffer name = {0};
+    heddle_buffer_append_format(&name, "%s.tmp", path);
+    const char *temporary = heddle_buffer_text(&name);
+    if (temporary == NULL) {
+        heddle_buffer_free(&name);
+        return heddle_error_out_of_memory(error);
+    }
+    int reason = temporary_write(temporary, bytes, length);
+    if (reason == 0 && rename(temporary, path) != 0) {
+        reason = errno;
+    }
+    int status = HEDDLE_OK;
+    if (reason != 0) {
+        status = heddle_error_set(error, HEDDLE_IO, "cannot write %s: %s", path, strerror(reason));
+        unlink(temporary);
     }
     heddle_buffer_free(&name);
     return status;

@@ -1,4 +1,4 @@
-/* file.h: small whole files: read at once, or made once and never changed.
+/* file.h: small whole files: read at once, made once and never changed, or written anew.
  *
  * Threads: any.
  */
@@ -18,5 +18,10 @@ HEDDLE_MUST_CHECK int heddle_file_read(const char *path, size_t bytes_max, struc
  * Errors: HEDDLE_CLOSED (a file of that name is there), HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_file_create(const char *path, const void *bytes, size_t length,
                                          struct heddle_error *error);
+
+/* Writes a whole file: to a temporary name beside it, flushed to disk, then renamed over `path`, so that a reader sees the
+ * old or the new one. Errors: HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_file_write(const char *path, const void *bytes, size_t length,
+                                        struct heddle_error *error);
 
 #endif

@@ -1,11 +1,11 @@
-/* folder.h: folders and small files that a run keeps. Threads: any. */
+/* folder.h: folders that a run keeps; its small files are base/file.h. Threads: any. */
 #ifndef HEDDLE_RUN_FOLDER_H
 #define HEDDLE_RUN_FOLDER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/error.h"
+#include "base/file.h"
 
 /* True where `path` names a folder, through links; NULL does not. */
 bool heddle_folder_is(const char *path);
@@ -15,10 +15,5 @@ HEDDLE_MUST_CHECK int heddle_folder_make(const char *path, struct heddle_error *
 
 /* Deletes a folder with all that is in it; links are deleted, not followed. What cannot be deleted stays. */
 void heddle_folder_remove(const char *path);
-
-/* Writes a whole file: to a temporary name beside it, flushed to disk, then renamed over `path`, so that a reader sees the
- * old or the new one. Errors: HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_file_write(const char *path, const void *bytes, size_t length,
-                                        struct heddle_error *error);
 
 #endif
