@@ -1,12 +1,12 @@
 /* embed_all.c: one call, many threads: each takes the next chunk of texts until none is left. */
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <heddle/embed.h>
 
+#include "base/cores.h"
 #include "base/error.h"
 #include "base/memory.h"
 
@@ -54,12 +54,6 @@ static void *work(void *context)
     return NULL;
 }
 
-static size_t cores(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
-}
-
 /* The caller's own thread is the first lane; a thread that cannot be started is done without. */
 static void run(struct lane *lanes, size_t count)
 {
@@ -103,7 +97,7 @@ int heddle_embedder_embed_all(const struct heddle_embedder *embedder, size_t thr
     struct shared shared = {
         .embedder = embedder, .texts = texts, .count = count, .vectors = vectors_out, .status = status_out};
     const size_t chunks = (count + CHUNK_TEXTS - 1) / CHUNK_TEXTS;
-    size_t wanted = threads == 0 ? cores() : threads;
+    size_t wanted = threads == 0 ? heddle_cores() : threads;
     wanted = wanted > THREADS_MAX ? THREADS_MAX : wanted;
     wanted = wanted > chunks ? chunks : wanted;
     struct lane *lanes = heddle_calloc(wanted, sizeof *lanes);

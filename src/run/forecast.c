@@ -1,11 +1,11 @@
 /* forecast.c: the two readings of every source. */
 #include "run/forecast.h"
 
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cores.h"
 #include "base/memory.h"
 #include "run/forecast_target.h"
 #include "sink/fold.h"
@@ -219,13 +219,6 @@ static int make(struct work *work, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-static size_t cores(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
-}
-
 int heddle_forecast_make(const struct heddle_plan *plan, const struct heddle_forecast_options *options,
                          struct heddle_forecast **forecast_out, struct heddle_error *error)
 {
@@ -235,7 +228,7 @@ int heddle_forecast_make(const struct heddle_plan *plan, const struct heddle_for
         return heddle_error_out_of_memory(error);
     }
     if (work.options.writers == 0) {
-        work.options.writers = cores();
+        work.options.writers = heddle_cores();
     }
     const int status = make(&work, error);
     for (size_t i = 0; work.counts != NULL && i < plan->target_count; i++) {

@@ -2,10 +2,10 @@
 #include "run/model_open.h"
 
 #include <glob.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cores.h"
 #include "model/provider/provider.h"
 #include "run/model_find.h"
 #include "spec/job.h"
@@ -94,7 +94,5 @@ size_t heddle_embed_threads(const struct heddle_options *options)
     if (wanted->text != NULL && wanted->number > 0) {
         return (size_t)wanted->number;
     }
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+    return heddle_cores();
 }
