@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "run/journal.h"
+#include "run/journal/journal.h"
 
 enum { ROWS = 1000, WRITERS_MAX = 64, RECORD_BYTES = 64, READ_TRANSACTIONS = 100000 };
 

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "run/embed_file.h"
-#include "run/model_open.h"
+#include "run/embedding/embed_file.h"
+#include "run/models/model_open.h"
 #include "run/run.h"
 
 enum {

@@ -5,7 +5,7 @@
 
 #include "cli/cli.h"
 #include "run/folder.h"
-#include "run/suggest.h"
+#include "run/suggest/suggest.h"
 #include "spec/job.h"
 
 int heddle_command_init(struct heddle_cli *cli)

@@ -5,10 +5,10 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "run/model_fetch.h"
-#include "run/model_open.h"
-#include "run/model_sample.h"
-#include "run/model_verify.h"
+#include "run/models/model_fetch.h"
+#include "run/models/model_open.h"
+#include "run/models/model_sample.h"
+#include "run/models/model_verify.h"
 #include "run/run.h"
 
 enum { SAMPLE_DEFAULT = 500, SAMPLE_MAX = 100000 };

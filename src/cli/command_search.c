@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-#include "run/model_open.h"
+#include "run/models/model_open.h"
 #include "run/run.h"
 #include "sink/search.h"
 

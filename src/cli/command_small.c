@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "cli/problems.h"
-#include "run/plan.h"
+#include "run/plan/plan.h"
 #include "run/run.h"
 
 int heddle_command_check(struct heddle_cli *cli)

@@ -2,7 +2,7 @@
 #include <sys/stat.h>
 
 #include "cli/problems.h"
-#include "run/standing.h"
+#include "run/checkpoint/standing.h"
 
 /* The checkpoint of a job, as `heddle run` finds it. */
 static int folder_of_job(struct heddle_cli *cli, const char **folder_out)

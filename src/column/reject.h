@@ -1,6 +1,6 @@
 /* reject.h: the record of a row that could not be loaded: which row, at which stage, why.
  *
- * Every stage can make one; the run's reject writer (run/rejects.h) is the only place that keeps them
+ * Every stage can make one; the run's reject writer (run/rejects/rejects.h) is the only place that keeps them
  * (run-contract section 3). A stage hands rejects to a callback and counts nothing itself.
  */
 #ifndef HEDDLE_COLUMN_REJECT_H

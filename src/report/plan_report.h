@@ -1,4 +1,4 @@
-/* plan_report.h: a forecast (run/forecast.h) for people, for programs, and as a page.
+/* plan_report.h: a forecast (run/forecast/forecast.h) for people, for programs, and as a page.
  *
  * Threads: pure functions over a finished forecast.
  */
@@ -6,7 +6,7 @@
 #define HEDDLE_REPORT_PLAN_REPORT_H
 
 #include "base/buffer.h"
-#include "run/probe.h"
+#include "run/forecast/probe.h"
 
 /* What stands beside the forecast of the sources. */
 struct heddle_plan_about {

@@ -5,7 +5,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
-#include "run/model_open.h"
+#include "run/models/model_open.h"
 #include "run/state.h"
 
 int64_t heddle_run_number(const struct heddle_run *run, enum heddle_option_id id)

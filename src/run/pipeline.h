@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "run/embedding.h"
+#include "run/embedding/embedding.h"
 #include "source/source.h"
 
 /* What is counted while a pass runs; read by the progress display at any time. */

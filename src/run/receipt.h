@@ -8,7 +8,7 @@
 #include <heddle/embed.h>
 
 #include "base/buffer.h"
-#include "run/kept_vectors.h"
+#include "run/kept/kept_vectors.h"
 #include "sink/sink.h"
 
 struct heddle_receipt_target {

@@ -6,14 +6,14 @@
 #include <stdatomic.h>
 
 #include "fs/mirror.h"
-#include "run/claim.h"
-#include "run/micro_batches.h"
+#include "run/checkpoint/claim.h"
+#include "run/checkpoint/micro_batches.h"
 #include "run/pipeline.h"
-#include "run/recorder.h"
-#include "run/rejects.h"
+#include "run/journal/recorder.h"
+#include "run/rejects/rejects.h"
 #include "run/run.h"
 #include "run/stores.h"
-#include "run/trigger.h"
+#include "run/checkpoint/trigger.h"
 
 struct heddle_run_model {
     const char *name; /* as the job names it */

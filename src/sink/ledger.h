@@ -1,4 +1,4 @@
-/* ledger.h: the contract between a sink and the durable record of what it sends. run/ keeps the record (run/journal.h
+/* ledger.h: the contract between a sink and the durable record of what it sends. run/ keeps the record (run/journal/journal.h
  * fills in struct heddle_ledger); a sink knows nothing of files.
  *
  * Rows are known by target and *position*: batch->position + row, the number of rows that the source handed out before

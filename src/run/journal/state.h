@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "run/journal.h"
+#include "run/journal/journal.h"
 #include "run/journal/recall.h"
 
 enum { HEDDLE_SEGMENT_NAME_MAX = 32 };

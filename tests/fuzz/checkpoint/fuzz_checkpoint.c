@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "run/checkpoint.h"
-#include "run/trigger.h"
+#include "run/checkpoint/checkpoint.h"
+#include "run/checkpoint/trigger.h"
 #include "source/stream/delta_offset.h"
 #include "source/stream/file_log.h"
 #include "source/stream/file_schema.h"

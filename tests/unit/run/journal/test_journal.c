@@ -17,7 +17,7 @@
 
 #include "base/memory.h"
 #include "memory_store.h"
-#include "run/journal.h"
+#include "run/journal/journal.h"
 #include "run/journal/segment.h"
 
 static const char LOAD[] = "0123456789abcdef";

@@ -12,7 +12,7 @@
 
 #include "base/hash.h"
 #include "memory_store.h"
-#include "run/journal.h"
+#include "run/journal/journal.h"
 #include "run/journal/segment.h"
 
 static const char LOAD[] = "load-1";

@@ -1,0 +1,374 @@
+/* standing.c: a checkpoint read for a person. */
+#include "run/checkpoint/standing.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "run/checkpoint/checkpoint.h"
+#include "run/journal/journal.h"
+#include "source/stream/delta_offset.h"
+
+/* More streams or targets than any job has passes are somebody else's folders. */
+enum { NAMES_MAX = 4096 };
+
+struct reading {
+    struct heddle_standing *status;
+    struct heddle_arena *arena;
+    struct heddle_error *error;
+};
+
+const char *heddle_standing_offset(const char *offset, struct heddle_arena *arena)
+{
+    struct heddle_delta_offset delta;
+    if (offset[0] == '\0') {
+        return "";
+    }
+    if (strstr(offset, "reservoirVersion") != NULL &&
+        heddle_delta_offset_parse(offset, arena, &delta, NULL) == HEDDLE_OK) {
+        if (delta.index < 0) {
+            return delta.version == 0
+                       ? "before version 0"
+                       : heddle_arena_format(arena, "version %" PRId64 ", all of it", delta.version - 1);
+        }
+        return heddle_arena_format(arena, "%s %" PRId64 ", up to its file number %" PRId64,
+                                   delta.in_snapshot ? "the snapshot of version" : "version", delta.version,
+                                   delta.index + 1);
+    }
+    json_t *object = json_loads(offset, JSON_DECODE_ANY, NULL);
+    const json_t *log = json_object_get(object, "logOffset");
+    const char *words = json_is_integer(log) ? heddle_arena_format(arena, "the files of batches 0 to %lld",
+                                                                   (long long)json_integer_value(log))
+                                             : heddle_arena_format(arena, "%s", offset);
+    json_decref(object);
+    return words;
+}
+
+static int out_of_memory(struct reading *reading)
+{
+    return heddle_error_out_of_memory(reading->error);
+}
+
+/* Reads FOLDER/NAME as JSON; *object_out = NULL where it is not there. */
+static int read_json(struct reading *reading, const char *name, json_t **object_out)
+{
+    json_error_t reason;
+    const char *path = heddle_arena_format(reading->arena, "%s/%s", reading->status->folder, name);
+    *object_out = NULL;
+    if (path == NULL) {
+        return out_of_memory(reading);
+    }
+    if (access(path, F_OK) != 0) {
+        return HEDDLE_OK;
+    }
+    *object_out = json_load_file(path, 0, &reason);
+    return *object_out != NULL
+               ? HEDDLE_OK
+               : heddle_error_set(reading->error, HEDDLE_IO, "%s cannot be read: %s", path, reason.text);
+}
+
+static const char *text_of(struct reading *reading, const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "" : heddle_arena_format(reading->arena, "%s", text);
+}
+
+static int read_load(struct reading *reading)
+{
+    json_t *object = NULL;
+    HEDDLE_TRY(read_json(reading, "load.json", &object));
+    reading->status->load = text_of(reading, object, "load");
+    reading->status->precision = text_of(reading, object, "precision");
+    json_decref(object);
+    HEDDLE_TRY(read_json(reading, "receipt.json", &object));
+    reading->status->last_run = text_of(reading, object, "status");
+    reading->status->rows_read = (uint64_t)json_integer_value(json_object_get(object, "rows_read"));
+    json_decref(object);
+    return reading->status->load == NULL || reading->status->precision == NULL ||
+                   reading->status->last_run == NULL
+               ? out_of_memory(reading)
+               : HEDDLE_OK;
+}
+
+/* Whether somebody holds the lock that a run holds. */
+static int read_lock(struct reading *reading)
+{
+    char text[32] = "";
+    const char *path = heddle_arena_format(reading->arena, "%s/lock", reading->status->folder);
+    if (path == NULL) {
+        return out_of_memory(reading);
+    }
+    const int lock = open(path, O_RDONLY | O_CLOEXEC);
+    if (lock < 0) {
+        return HEDDLE_OK;
+    }
+    if (flock(lock, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        reading->status->running = true;
+        if (pread(lock, text, sizeof text - 1, 0) > 0) {
+            reading->status->process = strtol(text, NULL, 10);
+        }
+    }
+    close(lock);
+    return HEDDLE_OK;
+}
+
+/* A stream's own checkpoint. */
+static int read_stream(struct reading *reading, const char *name, const char *folder)
+{
+    struct heddle_checkpoint *checkpoint = NULL;
+    struct heddle_checkpoint_batch batch;
+    struct heddle_standing_stream *stream = &reading->status->streams[reading->status->stream_count];
+    HEDDLE_TRY(heddle_checkpoint_open(folder, &checkpoint, reading->error));
+    stream->name = name;
+    stream->open = heddle_checkpoint_pending(checkpoint, &batch);
+    stream->batches = batch.number;
+    stream->rows_done = batch.rows_done;
+    stream->foreign = batch.foreign;
+    stream->committed = heddle_standing_offset(batch.start, reading->arena);
+    stream->offset = heddle_standing_offset(heddle_checkpoint_newest(checkpoint), reading->arena);
+    heddle_checkpoint_close(checkpoint);
+    reading->status->stream_count++;
+    return stream->committed == NULL || stream->offset == NULL ? out_of_memory(reading) : HEDDLE_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names in FOLDER/WHERE that end with `ending`, sorted, without it. None where it is not there. */
+static int list_names(struct reading *reading, const char *where, const char *ending, const char ***names_out,
+                      size_t *count_out)
+{
+    const char *path = heddle_arena_format(reading->arena, "%s/%s", reading->status->folder, where);
+    const char **names = heddle_arena_calloc(reading->arena, NAMES_MAX, sizeof *names);
+    *count_out = 0;
+    *names_out = names;
+    if (path == NULL || names == NULL) {
+        return out_of_memory(reading);
+    }
+    DIR *folder = opendir(path);
+    if (folder == NULL) {
+        return HEDDLE_OK;
+    }
+    int status = HEDDLE_OK;
+    for (struct dirent *entry;
+         status == HEDDLE_OK && *count_out < NAMES_MAX && (entry = readdir(folder)) != NULL;) {
+        const size_t length = strlen(entry->d_name);
+        const size_t tail = strlen(ending);
+        if (entry->d_name[0] == '.' || length <= tail || strcmp(entry->d_name + length - tail, ending) != 0) {
+            continue;
+        }
+        names[*count_out] = heddle_arena_format(reading->arena, "%.*s", (int)(length - tail), entry->d_name);
+        status = names[*count_out] == NULL ? out_of_memory(reading) : HEDDLE_OK;
+        (*count_out)++;
+    }
+    closedir(folder);
+    if (status == HEDDLE_OK) {
+        qsort(names, *count_out, sizeof *names, compare_names);
+    }
+    return status;
+}
+
+static int read_streams(struct reading *reading)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    HEDDLE_TRY(list_names(reading, "streams", "", &names, &count));
+    reading->status->streams =
+        heddle_arena_calloc(reading->arena, count + 1, sizeof *reading->status->streams);
+    if (reading->status->streams == NULL) {
+        return out_of_memory(reading);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *folder =
+            heddle_arena_format(reading->arena, "%s/streams/%s", reading->status->folder, names[i]);
+        if (folder == NULL) {
+            return out_of_memory(reading);
+        }
+        HEDDLE_TRY(read_stream(reading, names[i], folder));
+    }
+    return count > 0 ? HEDDLE_OK : read_stream(reading, "", reading->status->folder);
+}
+
+static int count_lines(struct reading *reading, const char *target, uint64_t *count_out)
+{
+    char block[65536];
+    const char *path =
+        heddle_arena_format(reading->arena, "%s/rejects/%s.jsonl", reading->status->folder, target);
+    if (path == NULL) {
+        return out_of_memory(reading);
+    }
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return heddle_error_set(reading->error, HEDDLE_IO, "cannot read %s: %s", path, strerror(errno));
+    }
+    for (size_t length; (length = fread(block, 1, sizeof block, file)) > 0;) {
+        for (const char *at = block; (at = memchr(at, '\n', (size_t)(block + length - at))) != NULL; at++) {
+            (*count_out)++;
+        }
+    }
+    fclose(file);
+    return HEDDLE_OK;
+}
+
+static int read_rejects(struct reading *reading)
+{
+    const char **names = NULL;
+    size_t count = 0;
+    HEDDLE_TRY(list_names(reading, "rejects", ".jsonl", &names, &count));
+    reading->status->rejects =
+        heddle_arena_calloc(reading->arena, count + 1, sizeof *reading->status->rejects);
+    if (reading->status->rejects == NULL) {
+        return out_of_memory(reading);
+    }
+    for (size_t i = 0; i < count; i++) {
+        reading->status->rejects[i].target = names[i];
+        HEDDLE_TRY(count_lines(reading, names[i], &reading->status->rejects[i].count));
+    }
+    reading->status->reject_count = count;
+    return HEDDLE_OK;
+}
+
+/* Only of a load that nobody runs: a journal has one reader at a time. */
+static int read_journal(struct reading *reading)
+{
+    struct heddle_standing *status = reading->status;
+    struct heddle_journal_store store = {0};
+    struct heddle_journal *journal = NULL;
+    const char *folder = heddle_arena_format(reading->arena, "%s/journal", status->folder);
+    if (folder == NULL) {
+        return out_of_memory(reading);
+    }
+    if (status->running || status->load[0] == '\0' || access(folder, F_OK) != 0) {
+        return HEDDLE_OK;
+    }
+    const struct heddle_journal_options options = {.load = status->load};
+    HEDDLE_TRY(heddle_journal_store_open(folder, &store, reading->error));
+    HEDDLE_TRY(heddle_journal_open(&store, &options, &journal, reading->error));
+    const struct heddle_journal_report *report = heddle_journal_report(journal);
+    status->recorded = report->begun && !report->finished;
+    status->unit = report->batch;
+    status->runs = report->runs;
+    status->unresolved = status->recorded ? report->unresolved : 0;
+    heddle_journal_close(journal);
+    return HEDDLE_OK;
+}
+
+int heddle_standing_read(const char *folder, struct heddle_arena *arena, struct heddle_standing *status,
+                         struct heddle_error *error)
+{
+    struct reading reading = {.status = status, .arena = arena, .error = error};
+    *status = (struct heddle_standing){.folder = folder};
+    if (access(folder, R_OK | X_OK) != 0) {
+        return heddle_error_set(error, HEDDLE_IO, "there is no checkpoint at %s: %s", folder,
+                                strerror(errno));
+    }
+    HEDDLE_TRY(read_load(&reading));
+    HEDDLE_TRY(read_lock(&reading));
+    HEDDLE_TRY(read_streams(&reading));
+    HEDDLE_TRY(read_rejects(&reading));
+    return read_journal(&reading);
+}
+
+static void print_stream(const struct heddle_standing_stream *stream, struct heddle_buffer *text)
+{
+    char number[32];
+    heddle_buffer_append_format(text, "  %-10s %s micro-batches committed",
+                                stream->name[0] == '\0' ? "done" : stream->name,
+                                heddle_text_grouped((uint64_t)stream->batches, number));
+    if (stream->committed[0] != '\0') {
+        heddle_buffer_append_format(text, ": %s", stream->committed);
+    }
+    heddle_buffer_append_byte(text, '\n');
+    if (stream->open) {
+        heddle_buffer_append_format(text, "  %-10s micro-batch %" PRId64 "%s, up to %s", "pending",
+                                    stream->batches, stream->foreign ? " (begun by Spark)" : "",
+                                    stream->offset);
+        if (stream->rows_done > 0) {
+            heddle_buffer_append_format(text, "; its first %s rows are done",
+                                        heddle_text_grouped(stream->rows_done, number));
+        }
+        heddle_buffer_append_byte(text, '\n');
+    }
+}
+
+void heddle_standing_print(const struct heddle_standing *status, struct heddle_buffer *text)
+{
+    char number[32];
+    heddle_buffer_append_format(text, "%s: load %s%s%s%s\n", status->folder,
+                                status->load[0] == '\0' ? "of no run yet" : status->load,
+                                status->precision[0] == '\0' ? "" : ", ", status->precision,
+                                status->precision[0] == '\0' ? "" : " vectors");
+    if (status->running) {
+        heddle_buffer_append_format(text, "  running    process %ld\n", status->process);
+    }
+    for (size_t i = 0; i < status->stream_count; i++) {
+        print_stream(&status->streams[i], text);
+    }
+    if (status->recorded) {
+        heddle_buffer_append_format(text,
+                                    "  cut short  in micro-batch %" PRIu64
+                                    " of the load, taken up by %" PRIu64
+                                    " runs; of %zu transactions the next run asks the database\n",
+                                    status->unit, status->runs, status->unresolved);
+    }
+    for (size_t i = 0; i < status->reject_count; i++) {
+        heddle_buffer_append_format(text, "  rejected   %s rows of %s\n",
+                                    heddle_text_grouped(status->rejects[i].count, number),
+                                    status->rejects[i].target);
+    }
+    if (status->last_run[0] != '\0') {
+        heddle_buffer_append_format(text, "  last run   %s, %s rows read\n", status->last_run,
+                                    heddle_text_grouped(status->rows_read, number));
+    }
+}
+
+static json_t *streams_json(const struct heddle_standing *status)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < status->stream_count; i++) {
+        const struct heddle_standing_stream *stream = &status->streams[i];
+        json_t *object =
+            json_pack("{s:s, s:I, s:s, s:b}", "name", stream->name, "micro_batches",
+                      (json_int_t)stream->batches, "committed", stream->committed, "pending", stream->open);
+        if (stream->open) {
+            json_object_set_new(object, "pending_up_to", json_string(stream->offset));
+            json_object_set_new(object, "pending_rows_done", json_integer((json_int_t)stream->rows_done));
+        }
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+int heddle_standing_json(const struct heddle_standing *status, struct heddle_buffer *text,
+                         struct heddle_error *error)
+{
+    json_t *rejects = json_object();
+    for (size_t i = 0; i < status->reject_count; i++) {
+        json_object_set_new(rejects, status->rejects[i].target,
+                            json_integer((json_int_t)status->rejects[i].count));
+    }
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:b, s:I, s:s, s:I}", "checkpoint", status->folder,
+                  "load_id", status->load, "precision", status->precision, "running", status->running,
+                  "streams", streams_json(status), "rejected", rejects, "cut_short", status->recorded,
+                  "unresolved", (json_int_t)status->unresolved, "last_run", status->last_run, "rows_read",
+                  (json_int_t)status->rows_read);
+    char *dump = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2));
+    json_decref(object);
+    if (dump == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    heddle_buffer_append_format(text, "%s\n", dump);
+    free(dump);
+    return heddle_buffer_check(text, error);
+}
