@@ -3,15 +3,6 @@
 
 #include <string.h>
 
-static const uint64_t SECRET_A = 0xa0761d6478bd642fULL;
-static const uint64_t SECRET_B = 0xe7037ed1a0b428dbULL;
-
-static uint64_t fold(uint64_t a, uint64_t b)
-{
-    const unsigned __int128 product = (unsigned __int128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static uint64_t read_word(const unsigned char *bytes, size_t count)
 {
     uint64_t word = 0;
@@ -22,23 +13,18 @@ static uint64_t read_word(const unsigned char *bytes, size_t count)
 uint64_t heddle_hash_bytes(const void *bytes, size_t length, uint64_t seed)
 {
     const unsigned char *at = bytes;
-    uint64_t hash = seed ^ fold(seed ^ SECRET_A, SECRET_B);
+    uint64_t hash = seed ^ heddle_hash_fold(seed ^ HEDDLE_HASH_SECRET_A, HEDDLE_HASH_SECRET_B);
     size_t left = length;
     while (left > 16) {
-        hash = fold(read_word(at, 8) ^ SECRET_A, read_word(at + 8, 8) ^ hash);
+        hash = heddle_hash_fold(read_word(at, 8) ^ HEDDLE_HASH_SECRET_A, read_word(at + 8, 8) ^ hash);
         at += 16;
         left -= 16;
     }
     const size_t low = left > 8 ? 8 : left;
     const uint64_t a = low > 0 ? read_word(at, low) : 0;
     const uint64_t b = left > 8 ? read_word(at + 8, left - 8) : 0;
-    return fold(SECRET_A ^ (uint64_t)length, fold(a ^ SECRET_B, b ^ hash));
-}
-
-uint64_t heddle_hash_short(uint64_t low, uint64_t high, size_t length, uint64_t seed)
-{
-    const uint64_t hash = seed ^ fold(seed ^ SECRET_A, SECRET_B);
-    return fold(SECRET_A ^ (uint64_t)length, fold(low ^ SECRET_B, high ^ hash));
+    return heddle_hash_fold(HEDDLE_HASH_SECRET_A ^ (uint64_t)length,
+                            heddle_hash_fold(a ^ HEDDLE_HASH_SECRET_B, b ^ hash));
 }
 
 uint64_t heddle_hash_mix(uint64_t word)
