@@ -4,11 +4,12 @@
  *
  * Planning: rows of two whole-number keys are counted, parts are made, and rows are hashed, routed and put into tiles
  * whose pages go to a file beyond 64 MiB; then every row is picked again. Rates are rows per CPU second of one core;
- * making the rows is not counted. Simulation: the scheduler that writes, with transactions of modelled time, against the
- * bound max(rows / writers, rows of the busiest node), and rounds with a barrier on the same tiles and on one group a
- * writer (two where both ends are in one space), as published. A transaction costs 15 % of a full one whatever its rows.
+ * making the rows is not counted. The same rows are then placed one after the other, the plain way, to compare with.
  *
-
+ * Simulation: the scheduler that writes, with transactions of modelled time, against the bound max(rows / writers, rows of
+ * the busiest node), and rounds with a barrier on the same tiles and on one group a writer (two where both ends are in one
+ * space), as published. A transaction costs 15 % of a full one whatever its rows.
+ *
  * Windows: the same while only so many rows may wait at once (as in a load, whose memory is bounded), in the order of the
  * graph and sorted by its ends: what a larger window, on disk, could bring. Drive: the planning measurement, with all its
  * rows through the pages on disk, ends in the simulation in place of a plain reading.
@@ -45,23 +46,34 @@ struct arguments {
     const char *only;
 };
 
-/* A file that pages are appended to. */
+/* Pages are gathered so that the disk is asked for a quarter of a MiB at once. */
+enum { SPILL_GATHERED = 1 << 18 };
+
+/* A file that pages are appended to. What lies beyond `written` is still in `gathered`. */
 struct spill_file {
     int file;
+    uint64_t written;
     uint64_t end;
-    uint64_t cpu_ns; /* in the kernel's hands */
+    uint64_t cpu_ns; /* in writing */
+    unsigned char gathered[SPILL_GATHERED];
 };
 
 static int spill_write(void *context, const void *bytes, size_t length, uint64_t *handle_out,
                        struct heddle_error *error)
 {
     struct spill_file *spill = context;
-    const uint64_t start = heddle_clock_thread_cpu_ns();
-    const ssize_t written = pwrite(spill->file, bytes, length, (off_t)spill->end);
-    spill->cpu_ns += heddle_clock_thread_cpu_ns() - start;
-    if (written != (ssize_t)length) {
-        return heddle_error_set(error, HEDDLE_INTERNAL, "the spill file could not be written");
+    size_t waiting = (size_t)(spill->end - spill->written);
+    if (waiting + length > SPILL_GATHERED) {
+        const uint64_t start = heddle_clock_thread_cpu_ns();
+        const ssize_t written = pwrite(spill->file, spill->gathered, waiting, (off_t)spill->written);
+        spill->cpu_ns += heddle_clock_thread_cpu_ns() - start;
+        if (written != (ssize_t)waiting) {
+            return heddle_error_set(error, HEDDLE_INTERNAL, "the spill file could not be written");
+        }
+        spill->written = spill->end;
+        waiting = 0;
     }
+    memcpy(spill->gathered + waiting, bytes, length);
     *handle_out = spill->end;
     spill->end += length;
     return HEDDLE_OK;
@@ -70,7 +82,9 @@ static int spill_write(void *context, const void *bytes, size_t length, uint64_t
 static int spill_read(void *context, uint64_t handle, void *bytes, size_t length, struct heddle_error *error)
 {
     const struct spill_file *spill = context;
-    if (pread(spill->file, bytes, length, (off_t)handle) != (ssize_t)length) {
+    if (handle >= spill->written) {
+        memcpy(bytes, spill->gathered + (handle - spill->written), length);
+    } else if (pread(spill->file, bytes, length, (off_t)handle) != (ssize_t)length) {
         return heddle_error_set(error, HEDDLE_INTERNAL, "the spill file could not be read");
     }
     return HEDDLE_OK;
@@ -133,9 +147,33 @@ static uint64_t count_rows(struct source *source, struct heddle_counts *counts, 
     return cpu_ns;
 }
 
+/* One row after the other, each step by the function for one: what the ways for many are tested against. */
+static bool place_plainly(const struct source *source, const struct heddle_parts *parts,
+                          struct heddle_scheduler *scheduler, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (heddle_scheduler_add_row(scheduler, 0, 0, heddle_parts_of(parts, source->from_hashes[i]), 0,
+                                     heddle_parts_of(parts, source->to_hashes[i]), source->rows[i],
+                                     NULL) != HEDDLE_OK) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool place_at_once(struct source *source, const struct heddle_parts *parts,
+                          struct heddle_scheduler *scheduler, size_t count)
+{
+    size_t added = 0;
+    heddle_parts_of_all(parts, source->from_hashes, count, source->from_parts);
+    heddle_parts_of_all(parts, source->to_hashes, count, source->to_parts);
+    return heddle_scheduler_add_rows(scheduler, 0, 0, source->from_parts, 0, source->to_parts, source->rows,
+                                     count, &added, NULL) == HEDDLE_OK;
+}
+
 /* Answers 0 where something failed. */
 static uint64_t place_rows(struct source *source, const struct heddle_parts *parts,
-                           struct heddle_scheduler *scheduler, size_t rows)
+                           struct heddle_scheduler *scheduler, size_t rows, bool plainly)
 {
     uint64_t cpu_ns = 1;
     source->random = SEED;
@@ -144,14 +182,11 @@ static uint64_t place_rows(struct source *source, const struct heddle_parts *par
         make_rows(source, count);
         const uint64_t start = heddle_clock_thread_cpu_ns();
         hash_rows(source, count);
-        heddle_parts_of_all(parts, source->from_hashes, count, source->from_parts);
-        heddle_parts_of_all(parts, source->to_hashes, count, source->to_parts);
         for (size_t i = 0; i < count; i++) {
             source->rows[i] = (struct heddle_schedule_row){.row = (uint32_t)(done + i), .bytes = 16};
         }
-        size_t added = 0;
-        if (heddle_scheduler_add_rows(scheduler, 0, 0, source->from_parts, 0, source->to_parts, source->rows,
-                                      count, &added, NULL) != HEDDLE_OK) {
+        if (!(plainly ? place_plainly(source, parts, scheduler, count)
+                      : place_at_once(source, parts, scheduler, count))) {
             return 0;
         }
         cpu_ns += heddle_clock_thread_cpu_ns() - start;
@@ -208,79 +243,116 @@ static bool drive_rows(struct heddle_scheduler *scheduler, size_t rows, uint64_t
     return simulation.rows == rows && sum == (uint64_t)rows * (rows - 1) / 2;
 }
 
-static void report_plan(const struct source *source, const struct spill_file *spill, size_t rows,
-                        const uint64_t *cpu_ns, uint64_t transactions, double imbalance, FILE *json)
+/* What one planning measurement works with, and what it found. */
+struct planning {
+    const struct arguments *arguments;
+    struct source *source;
+    struct spill_file *spill;
+    struct heddle_counts *counts;
+    struct heddle_parts *parts;
+    size_t part_count;
+    uint64_t count_ns; /* CPU time of a step, for all rows */
+    uint64_t parts_ns;
+    uint64_t place_ns;
+    uint64_t plain_ns;
+    uint64_t pick_ns;
+    uint64_t write_ns;
+    uint64_t transactions;
+};
+
+static void report_plan(const struct planning *planning, FILE *json)
 {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    const double count_ns = (double)cpu_ns[0] / (double)rows;
-    const double place_ns = (double)cpu_ns[2] / (double)rows;
-    const double whole_ns = count_ns + place_ns + (double)cpu_ns[1] / (double)rows;
-    printf("planning %zu %s rows, %zu parts: count %.1f ns a row, parts %.1f ms, place %.1f ns a row: "
-           "%.1f million rows/s a core\n",
-           rows, source->skewed ? "int(10/u)" : "even",
-           heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS), count_ns,
-           (double)cpu_ns[1] / 1e6, place_ns, 1e3 / whole_ns);
-    printf("  of these %.1f ns a row in writing pages\n", (double)spill->cpu_ns / (double)rows);
+    const double rows = (double)planning->arguments->rows;
+    const char *name = planning->source->skewed ? "int(10/u)" : "even";
+    const double first = (double)(planning->count_ns + planning->parts_ns);
+    const double whole_ns = (first + (double)planning->place_ns) / rows;
+    const double plain_ns = (first + (double)planning->plain_ns) / rows;
+    const double pick_us = (double)planning->pick_ns / 1e3 / (double)planning->transactions;
+    const double spilled = (double)planning->spill->end;
+    const double imbalance = heddle_parts_imbalance(planning->parts);
+    printf("planning %.0f %s rows, %zu parts: count %.1f ns a row, parts %.1f ms, place %.1f ns a row "
+           "(writing pages %.1f): %.1f million rows/s a core\n",
+           rows, name, planning->part_count, (double)planning->count_ns / rows,
+           (double)planning->parts_ns / 1e6, (double)planning->place_ns / rows,
+           (double)planning->write_ns / rows, 1e3 / whole_ns);
+    printf("  placed row by row: %.1f ns a row: %.1f million rows/s, 1 / %.2f of that\n",
+           (double)planning->plain_ns / rows, 1e3 / plain_ns, plain_ns / whole_ns);
     printf("  picking again: %.1f ns a row, %.1f us a transaction; spilled %.0f MB; most memory %ld MB; "
-           "fullest part "
-           "%.3f x mean\n",
-           (double)cpu_ns[3] / (double)rows, (double)cpu_ns[3] / 1e3 / (double)transactions,
-           (double)spill->end / 1e6, usage.ru_maxrss / 1024, imbalance);
+           "fullest part %.3f x mean\n",
+           (double)planning->pick_ns / rows, pick_us, spilled / 1e6, usage.ru_maxrss / 1024, imbalance);
     fprintf(json,
-            "%s\"plan %s\": {\"rows\": %zu, \"rows_a_second\": %.0f, \"count_ns\": %.2f, \"place_ns\": %.2f, "
-            "\"write_ns\": %.2f, "
-            "\"pick_us\": %.2f, \"spill_bytes\": %llu, \"rss_mb\": %ld, \"imbalance\": %.4f}",
-            source->skewed ? ", " : "", source->skewed ? "int(10/u)" : "even", rows, 1e9 / whole_ns, count_ns,
-            place_ns, (double)spill->cpu_ns / (double)rows, (double)cpu_ns[3] / 1e3 / (double)transactions,
-            (unsigned long long)spill->end, usage.ru_maxrss / 1024, imbalance);
+            "%s\"plan %s\": {\"rows\": %.0f, \"rows_a_second\": %.0f, \"plain_rows_a_second\": %.0f, "
+            "\"count_ns\": %.2f, \"place_ns\": %.2f, \"write_ns\": %.2f, \"pick_us\": %.2f, "
+            "\"spill_bytes\": %.0f, \"rss_mb\": %ld, \"imbalance\": %.4f}",
+            planning->source->skewed ? ", " : "", name, rows, 1e9 / whole_ns, 1e9 / plain_ns,
+            (double)planning->count_ns / rows, (double)planning->place_ns / rows,
+            (double)planning->write_ns / rows, pick_us, spilled, usage.ru_maxrss / 1024, imbalance);
+}
+
+/* Rows into tiles, and out of them again. */
+static bool measure_placing(struct planning *planning, bool plainly, FILE *json)
+{
+    const struct arguments *arguments = planning->arguments;
+    struct spill_file *spill = planning->spill;
+    spill->written = 0;
+    spill->end = 0;
+    spill->cpu_ns = 0;
+    const struct heddle_schedule_options options = {
+        .spaces = 1,
+        .parts = planning->part_count,
+        .writers = PLAN_WRITERS,
+        .spill = {PLAN_BUDGET, spill, spill_write, spill_read, spill_release},
+    };
+    struct heddle_scheduler *scheduler = NULL;
+    size_t stream = 0;
+    bool fine =
+        heddle_scheduler_create(&options, &scheduler, NULL) == HEDDLE_OK &&
+        heddle_scheduler_add_stream(scheduler, PLAN_TRANSACTION_ROWS, UINT64_MAX, &stream, NULL) == HEDDLE_OK;
+    if (fine) {
+        const uint64_t ns =
+            place_rows(planning->source, planning->parts, scheduler, arguments->rows, plainly);
+        *(plainly ? &planning->plain_ns : &planning->place_ns) = ns;
+        fine = ns > 0;
+    }
+    if (fine && !plainly) {
+        planning->write_ns = spill->cpu_ns;
+        const uint64_t start = heddle_clock_thread_cpu_ns();
+        fine = strcmp(arguments->only, "drive") == 0
+                   ? drive_rows(scheduler, arguments->rows, &planning->transactions, json)
+                   : take_rows(scheduler, arguments->rows, &planning->transactions);
+        planning->pick_ns = heddle_clock_thread_cpu_ns() - start;
+    }
+    heddle_scheduler_destroy(scheduler);
+    return fine;
 }
 
 static bool measure_plan(const struct arguments *arguments, bool skewed, FILE *json)
 {
-    const size_t rows = arguments->rows;
-    const size_t part_count = heddle_parts_wanted(PLAN_WRITERS, true, rows, PLAN_TRANSACTION_ROWS);
-    struct spill_file spill = {.file = open(arguments->spill, O_RDWR | O_CREAT | O_TRUNC, 0600)};
-    const struct heddle_schedule_options options = {
-        .spaces = 1,
-        .parts = part_count,
-        .writers = PLAN_WRITERS,
-        .spill = {PLAN_BUDGET, &spill, spill_write, spill_read, spill_release},
+    static struct source source;
+    static struct spill_file spill;
+    source = (struct source){.skewed = skewed, .nodes = arguments->rows / 10 + 1};
+    spill.file = open(arguments->spill, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    struct planning planning = {
+        .arguments = arguments,
+        .source = &source,
+        .spill = &spill,
+        .part_count = heddle_parts_wanted(PLAN_WRITERS, true, arguments->rows, PLAN_TRANSACTION_ROWS),
     };
-    struct source *source = calloc(1, sizeof *source);
-    struct heddle_counts *counts = NULL;
-    struct heddle_parts *parts = NULL;
-    struct heddle_scheduler *scheduler = NULL;
-    size_t stream = 0;
-    uint64_t cpu_ns[4] = {0};
-    uint64_t transactions = 0;
-    bool fine =
-        spill.file >= 0 && source != NULL && heddle_counts_create(&counts, NULL) == HEDDLE_OK &&
-        heddle_scheduler_create(&options, &scheduler, NULL) == HEDDLE_OK &&
-        heddle_scheduler_add_stream(scheduler, PLAN_TRANSACTION_ROWS, UINT64_MAX, &stream, NULL) == HEDDLE_OK;
+    bool fine = spill.file >= 0 && heddle_counts_create(&planning.counts, NULL) == HEDDLE_OK;
     if (fine) {
-        source->skewed = skewed;
-        source->nodes = rows / 10 + 1;
-        cpu_ns[0] = count_rows(source, counts, rows);
+        planning.count_ns = count_rows(&source, planning.counts, arguments->rows);
         const uint64_t start = heddle_clock_thread_cpu_ns();
-        fine = heddle_parts_create(counts, part_count, &parts, NULL) == HEDDLE_OK;
-        cpu_ns[1] = heddle_clock_thread_cpu_ns() - start;
+        fine = heddle_parts_create(planning.counts, planning.part_count, &planning.parts, NULL) == HEDDLE_OK;
+        planning.parts_ns = heddle_clock_thread_cpu_ns() - start;
     }
+    fine = fine && measure_placing(&planning, false, json) && measure_placing(&planning, true, json);
     if (fine) {
-        cpu_ns[2] = place_rows(source, parts, scheduler, rows);
-        const uint64_t start = heddle_clock_thread_cpu_ns();
-        fine = cpu_ns[2] > 0 &&
-               (strcmp(arguments->only, "drive") == 0 ? drive_rows(scheduler, rows, &transactions, json)
-                                                      : take_rows(scheduler, rows, &transactions));
-        cpu_ns[3] = heddle_clock_thread_cpu_ns() - start;
+        report_plan(&planning, json);
     }
-    if (fine) {
-        report_plan(source, &spill, rows, cpu_ns, transactions, heddle_parts_imbalance(parts), json);
-    }
-    heddle_scheduler_destroy(scheduler);
-    heddle_parts_destroy(parts);
-    heddle_counts_destroy(counts);
-    free(source);
+    heddle_parts_destroy(planning.parts);
+    heddle_counts_destroy(planning.counts);
     if (spill.file >= 0) {
         close(spill.file);
         unlink(arguments->spill);

@@ -55,10 +55,15 @@ void heddle_counts_add(struct heddle_counts *counts, const uint64_t *hashes, siz
         const size_t some = count - done < GATE_KEYS ? count - done : GATE_KEYS;
         const uint64_t gate = GATE_FIRST + counts->total / HEDDLE_COUNTS_GATE;
         counts->held_back = gate > counts->held_back ? gate : counts->held_back;
+        /* In two steps, because whether a key passes the gate cannot be foretold where there are hubs. */
+        uint64_t passed[GATE_KEYS];
+        size_t passed_count = 0;
         for (size_t i = done; i < done + some; i++) {
-            if (++counts->buckets[heddle_key_bucket(hashes[i])] > gate) {
-                heddle_hubs_add(counts->hubs, hashes[i], 1);
-            }
+            passed[passed_count] = hashes[i];
+            passed_count += ++counts->buckets[heddle_key_bucket(hashes[i])] > gate ? 1 : 0;
+        }
+        for (size_t i = 0; i < passed_count; i++) {
+            heddle_hubs_add(counts->hubs, passed[i], 1);
         }
         counts->total += some;
         done += some;

@@ -10,6 +10,9 @@
 /* A hub below this share of a mean part balances as well inside its bucket. */
 enum { HUB_SHARE = 16 };
 
+/* Keys that are looked up together. */
+enum { BLOCK_KEYS = 256 };
+
 /* In the table beside the part: some key of this bucket has a part of its own. */
 #define BUCKET_HAS_HUB 0x8000u
 
@@ -62,8 +65,20 @@ uint32_t heddle_parts_of(const struct heddle_parts *parts, uint64_t hash)
 void heddle_parts_of_all(const struct heddle_parts *parts, const uint64_t *hashes, size_t count,
                          uint32_t *parts_out)
 {
-    for (size_t i = 0; i < count; i++) {
-        parts_out[i] = heddle_parts_of(parts, hashes[i]);
+    /* In two steps, because whether a key shares a hub's bucket cannot be foretold where there are hubs. */
+    for (size_t done = 0; done < count; done += BLOCK_KEYS) {
+        const size_t end = count - done < BLOCK_KEYS ? count : done + BLOCK_KEYS;
+        uint32_t asked[BLOCK_KEYS];
+        size_t asked_count = 0;
+        for (size_t i = done; i < end; i++) {
+            const uint16_t entry = parts->table[heddle_key_bucket(hashes[i])];
+            parts_out[i] = entry;
+            asked[asked_count] = (uint32_t)(i - done);
+            asked_count += entry / BUCKET_HAS_HUB;
+        }
+        for (size_t i = 0; i < asked_count; i++) {
+            parts_out[done + asked[i]] = heddle_parts_of(parts, hashes[done + asked[i]]);
+        }
     }
 }
 

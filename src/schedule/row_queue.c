@@ -65,17 +65,27 @@ static void page_release(struct heddle_row_store *store, struct heddle_row_page 
     heddle_row_page_destroy(page);
 }
 
+/* Writes the rows of a full page and answers a page whose memory theirs becomes. */
 static int page_spill(struct heddle_row_store *store, struct heddle_row_page *page,
-                      struct heddle_error *error)
+                      struct heddle_row_page **next_out, struct heddle_error *error)
 {
     const uint64_t length = page->count * ROW_BYTES;
     uint64_t handle = 0;
-    HEDDLE_TRY(store->spill.write(store->spill.context, page->at.rows, length, &handle, error));
-    free(page->at.rows);
+    struct heddle_row_page *next = heddle_calloc(1, sizeof *next);
+    if (next == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    const int status = store->spill.write(store->spill.context, page->at.rows, length, &handle, error);
+    if (status != HEDDLE_OK) {
+        free(next);
+        return status;
+    }
+    next->at.rows = page->at.rows;
+    next->capacity = page->capacity;
     page->at.handle = handle;
     page->spilled = true;
-    store->bytes -= page->capacity * ROW_BYTES;
     store->bytes_spilled += length;
+    *next_out = next;
     return HEDDLE_OK;
 }
 
@@ -114,41 +124,25 @@ static void queue_resume(struct heddle_row_queue *queue)
     queue->end_row = queue->last->at.rows + queue->last->capacity;
 }
 
-/* Puts a new page behind the last one, which is full, or was spilled. */
-static int queue_grow(struct heddle_row_store *store, struct heddle_row_queue *queue,
-                      struct heddle_error *error)
+int heddle_row_queue_grow(struct heddle_row_store *store, struct heddle_row_queue *queue,
+                          struct heddle_error *error)
 {
     struct heddle_row_page *last = queue->last;
     queue_settle(queue);
-    struct heddle_row_page *page =
-        page_create(last == NULL ? HEDDLE_ROW_PAGE_ROWS_FIRST : HEDDLE_ROW_PAGE_ROWS);
-    if (page == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
+    struct heddle_row_page *page = NULL;
     if (last != NULL && !last->spilled && last->head == 0 && last->count == HEDDLE_ROW_PAGE_ROWS &&
         store->spill.write != NULL && store->bytes > store->spill.budget) {
-        const int status = page_spill(store, last, error);
-        if (status != HEDDLE_OK) {
-            heddle_row_page_destroy(page);
-            return status;
+        HEDDLE_TRY(page_spill(store, last, &page, error));
+    } else {
+        page = page_create(last == NULL ? HEDDLE_ROW_PAGE_ROWS_FIRST : HEDDLE_ROW_PAGE_ROWS);
+        if (page == NULL) {
+            return heddle_error_out_of_memory(error);
         }
+        store->bytes += page->capacity * ROW_BYTES;
     }
-    store->bytes += page->capacity * ROW_BYTES;
     *(last == NULL ? &queue->first : &last->next) = page;
     queue->last = page;
     queue_resume(queue);
-    return HEDDLE_OK;
-}
-
-int heddle_row_queue_push(struct heddle_row_store *store, struct heddle_row_queue *queue,
-                          struct heddle_schedule_row row, struct heddle_error *error)
-{
-    if (queue->next_row == queue->end_row) {
-        HEDDLE_TRY(queue_grow(store, queue, error));
-    }
-    *queue->next_row++ = row;
-    queue->rows++;
-    queue->bytes += row.bytes;
     return HEDDLE_OK;
 }
 

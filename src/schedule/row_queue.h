@@ -39,9 +39,23 @@ struct heddle_row_queue {
     uint64_t bytes; /* the sum of the rows' own `bytes` */
 };
 
-/* Adds a row behind the last. Errors: HEDDLE_OUT_OF_MEMORY and what the spill answers (the row was not taken). */
-HEDDLE_MUST_CHECK int heddle_row_queue_push(struct heddle_row_store *store, struct heddle_row_queue *queue,
-                                            struct heddle_schedule_row row, struct heddle_error *error);
+/* Puts a new page behind the last one, which is full, or was spilled. Errors: as push. */
+HEDDLE_MUST_CHECK int heddle_row_queue_grow(struct heddle_row_store *store, struct heddle_row_queue *queue,
+                                            struct heddle_error *error);
+
+/* Adds a row behind the last. Errors: HEDDLE_OUT_OF_MEMORY and what the spill answers (the row was not taken). Here in the
+ * open because every row of a load passes it. */
+static inline int heddle_row_queue_push(struct heddle_row_store *store, struct heddle_row_queue *queue,
+                                        struct heddle_schedule_row row, struct heddle_error *error)
+{
+    if (queue->next_row == queue->end_row) {
+        HEDDLE_TRY(heddle_row_queue_grow(store, queue, error));
+    }
+    *queue->next_row++ = row;
+    queue->rows++;
+    queue->bytes += row.bytes;
+    return HEDDLE_OK;
+}
 
 /* Copies the oldest `count` (at most queue->rows) rows; the queue keeps them. Errors: as push. */
 HEDDLE_MUST_CHECK int heddle_row_queue_peek(struct heddle_row_store *store, struct heddle_row_queue *queue,

@@ -14,9 +14,6 @@ enum { STREAM_SLOTS_FIRST = 128 };
  * which only what is used is ever touched. */
 enum { PAIRS_PARTS_MAX = 1024 };
 
-/* A load of memory takes as long as adding some ten rows. */
-enum { FORESEEN_ROWS = 32 };
-
 /* A relationship has two ends. */
 enum { SHARE_LEAST = 2 };
 
@@ -307,7 +304,7 @@ static void waiting_leave(struct heddle_scheduler *scheduler, struct heddle_tile
     scheduler->waiting_tiles--;
 }
 
-static void waiting_join(struct heddle_scheduler *scheduler, struct heddle_tile *tile)
+void heddle_tile_starts_to_wait(struct heddle_scheduler *scheduler, struct heddle_tile *tile)
 {
     tile->since = scheduler->picks;
     tile->older = scheduler->newest;
@@ -332,7 +329,7 @@ void heddle_tile_changed(struct heddle_scheduler *scheduler, struct heddle_tile 
         waiting_leave(scheduler, tile);
     }
     if (tile->queue.rows > 0 && (!waited || rows < 0)) {
-        waiting_join(scheduler, tile);
+        heddle_tile_starts_to_wait(scheduler, tile);
     }
 }
 
@@ -345,7 +342,7 @@ int heddle_stream_push(struct heddle_scheduler *scheduler, size_t stream, const 
     }
     HEDDLE_TRY(heddle_row_queue_push(&scheduler->store, &tile->queue, row, error));
     if (tile->queue.rows == 1) {
-        waiting_join(scheduler, tile);
+        heddle_tile_starts_to_wait(scheduler, tile);
     }
     for (size_t i = 0; i < count; i++) {
         scheduler->load[parts[i]]++;
@@ -376,52 +373,6 @@ int heddle_scheduler_add_row(struct heddle_scheduler *scheduler, size_t stream, 
     const uint32_t claim[2] = {a < b ? a : b, a < b ? b : a}; /* NO_PART is the largest */
     const size_t count = a == b ? (has_a ? 1U : 0U) : (has_a && has_b ? 2U : 1U);
     return heddle_stream_push(scheduler, stream, claim, count, row, error);
-}
-
-/* Asks for the memory that the rows will be written to, so that pushing them does not wait for each in turn. */
-static void foresee(const struct heddle_scheduler *scheduler, const struct heddle_stream *stream,
-                    size_t first_a, const uint32_t *parts_a, size_t first_b, const uint32_t *parts_b,
-                    size_t count)
-{
-    struct heddle_tile *tiles[FORESEEN_ROWS];
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        const size_t a = first_a + parts_a[i];
-        const size_t b = first_b + parts_b[i];
-        if (a >= scheduler->part_total || b >= scheduler->part_total) {
-            continue;
-        }
-        const uint32_t index =
-            stream->pairs[a < b ? a * scheduler->part_total + b : b * scheduler->part_total + a];
-        if (index != 0) {
-            tiles[found] = stream->all.tiles[index - 1];
-            __builtin_prefetch(tiles[found++], 1);
-        }
-    }
-    for (size_t i = 0; i < found; i++) {
-        __builtin_prefetch(tiles[i]->queue.next_row, 1);
-    }
-}
-
-int heddle_scheduler_add_rows(struct heddle_scheduler *scheduler, size_t stream, size_t space_a,
-                              const uint32_t *parts_a, size_t space_b, const uint32_t *parts_b,
-                              const struct heddle_schedule_row *rows, size_t count, size_t *added_out,
-                              struct heddle_error *error)
-{
-    const size_t parts = scheduler->options.parts;
-    *added_out = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i % FORESEEN_ROWS == 0 && stream < scheduler->stream_count && parts_a != NULL &&
-            parts_b != NULL && scheduler->streams[stream].pairs != NULL) {
-            foresee(scheduler, &scheduler->streams[stream], space_a * parts, parts_a + i, space_b * parts,
-                    parts_b + i, count - i < FORESEEN_ROWS ? count - i : FORESEEN_ROWS);
-        }
-        HEDDLE_TRY(heddle_scheduler_add_row(
-            scheduler, stream, space_a, parts_a == NULL ? HEDDLE_SCHEDULE_NO_PART : parts_a[i], space_b,
-            parts_b == NULL ? HEDDLE_SCHEDULE_NO_PART : parts_b[i], rows[i], error));
-        (*added_out)++;
-    }
-    return HEDDLE_OK;
 }
 
 int heddle_scheduler_add_claim(struct heddle_scheduler *scheduler, size_t stream,

@@ -105,6 +105,9 @@ struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t st
 void heddle_tile_changed(struct heddle_scheduler *scheduler, struct heddle_tile *tile, int64_t rows,
                          int64_t bytes);
 
+/* Puts a tile that has got its first row behind the waiting ones. */
+void heddle_tile_starts_to_wait(struct heddle_scheduler *scheduler, struct heddle_tile *tile);
+
 /* Adds a row to the tile of `parts` (ascending). */
 int heddle_stream_push(struct heddle_scheduler *scheduler, size_t stream, const uint32_t *parts, size_t count,
                        struct heddle_schedule_row row, struct heddle_error *error);

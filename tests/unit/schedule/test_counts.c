@@ -170,6 +170,64 @@ static void buckets_are_exact_and_merging_is_adding(void **state)
     free(hashes);
 }
 
+/* What heddle_counts_add does, one key after the other and in one step: the plain way. The gate is set anew every 1,024
+ * keys of one call. */
+static void count_plainly(const uint64_t *hashes, size_t count, uint64_t *total, uint64_t *buckets,
+                          struct heddle_hubs *hubs)
+{
+    uint64_t gate = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i % 1024 == 0) {
+            gate = 64 + (*total + i) / HEDDLE_COUNTS_GATE;
+        }
+        if (++buckets[heddle_key_bucket(hashes[i])] > gate) {
+            heddle_hubs_add(hubs, hashes[i], 1);
+        }
+    }
+    *total += count;
+}
+
+static void counting_in_two_steps_finds_what_the_plain_way_finds(void **state)
+{
+    (void)state;
+    uint64_t *hashes = calloc(KEYS_ROOM, sizeof *hashes);
+    uint64_t *buckets = calloc(HEDDLE_KEY_BUCKETS, sizeof *buckets);
+    struct heddle_hub_rows *found = calloc(FOUND_MAX, sizeof *found);
+    struct heddle_hub_rows *wanted = calloc(FOUND_MAX, sizeof *wanted);
+    assert_true(hashes != NULL && buckets != NULL && found != NULL && wanted != NULL);
+    const size_t count = harmonic_keys(hashes, KEYS_ROOM, KEYS_DISTINCT, 20000);
+    shuffle(hashes, count, 12);
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = hash_of(hashes[i]);
+    }
+    struct heddle_counts *counts = new_counts();
+    struct heddle_hubs *hubs = new_hubs();
+    uint64_t total = 0;
+    for (size_t first = 0, some = 1; first < count; first += some, some = some * 3 + 1) {
+        some = some < count - first ? some : count - first;
+        heddle_counts_add(counts, hashes + first, some);
+        count_plainly(hashes + first, some, &total, buckets, hubs);
+    }
+    assert_int_equal(heddle_counts_total(counts), total);
+    for (uint32_t i = 0; i < HEDDLE_KEY_BUCKETS; i++) {
+        assert_int_equal(heddle_counts_bucket(counts, i), buckets[i]);
+    }
+    /* Asked for everything, both answer every counter; only the bound of the gate comes on top in one of them. */
+    const size_t found_count = heddle_counts_hubs(counts, 0, found);
+    assert_int_equal(found_count, heddle_hubs_find(hubs, 0, wanted));
+    assert_true(found_count > 100);
+    for (size_t i = 0; i < found_count; i++) {
+        assert_int_equal(found[i].hash, wanted[i].hash);
+        assert_int_equal(found[i].rows_min, wanted[i].rows_min);
+    }
+    heddle_hubs_destroy(hubs);
+    heddle_counts_destroy(counts);
+    free(wanted);
+    free(found);
+    free(buckets);
+    free(hashes);
+}
+
 static void counts_beyond_32_bits_are_kept(void **state)
 {
     (void)state;
@@ -216,6 +274,7 @@ int main(void)
         cmocka_unit_test(every_counter_is_within_its_bound_in_any_order),
         cmocka_unit_test(a_key_above_its_share_is_found_against_an_adversary),
         cmocka_unit_test(buckets_are_exact_and_merging_is_adding),
+        cmocka_unit_test(counting_in_two_steps_finds_what_the_plain_way_finds),
         cmocka_unit_test(counts_beyond_32_bits_are_kept),
         cmocka_unit_test(failing_allocations_are_survived),
     };
