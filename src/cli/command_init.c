@@ -3,8 +3,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "cli/cli.h"
-#include "run/folder.h"
 #include "run/suggest/suggest.h"
 #include "spec/job.h"
 

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/text.h"
 #include "cli/problems.h"
 #include "report/plan_report.h"
-#include "run/folder.h"
 
 struct reading {
     const struct heddle_cli *cli;

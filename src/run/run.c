@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "run/folder.h"
+#include "base/folder.h"
 #include "run/state.h"
 
 static double seconds(uint64_t ns)

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "column/scalar.h"
-#include "run/folder.h"
 
 enum {
     FILE_BYTES_MAX = 16 * 1024 * 1024, /* an offset is a line; a session's settings are a few kilobytes */

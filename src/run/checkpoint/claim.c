@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/folder.h"
 #include "base/memory.h"
-#include "run/folder.h"
 #include "run/checkpoint/fresh.h"
 
 /* The version of load.json; another one is refused by number. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
-#include "run/folder.h"
 
 struct heddle_micro_batches {
     struct heddle_checkpoint *checkpoint;

@@ -11,7 +11,7 @@
 #include <heddle/bolt.h>
 
 #include "base/clock.h"
-#include "run/folder.h"
+#include "base/folder.h"
 #include "run/forecast/probe_job.h"
 #include "run/run.h"
 

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
-#include "run/folder.h"
 
 static const char LOCK_NAME[] = "lock";
 

@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
-#include "run/folder.h"
 #include "run/kept/file.h"
 #include "run/kept/index.h"
 

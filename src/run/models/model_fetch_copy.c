@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "run/folder.h"
+#include "base/folder.h"
 #include "run/models/model_fetch_parts.h"
 #include "source/files/list.h"
 

@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/text.h"
-#include "run/folder.h"
 #include "run/models/model_fetch_parts.h"
 
 enum {

@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
+#include "base/folder.h"
 #include "net/http.h"
-#include "run/folder.h"
 #include "run/models/model_fetch_parts.h"
 
 enum { SMALL_BYTES_MAX = 256 * 1024 * 1024 }; /* a vocabulary of a million pieces has some 30 MB */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "run/folder.h"
+#include "base/folder.h"
 
 /* A revision is a commit's hash; names on the hub have at most 96 characters. */
 enum { REVISION_MAX = 128, NAME_PART_MAX = 128 };

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "run/folder.h"
 #include "run/rejects/rejects_known.h"
 #include "run/rejects/row_json.h"
 

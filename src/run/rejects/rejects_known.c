@@ -13,9 +13,9 @@
 #include <jansson.h>
 
 #include "base/buffer.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "run/folder.h"
 
 static const char UNIT_NAME[] = "unit.json";
 

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "run/checkpoint/checkpoint.h"
-#include "run/folder.h"
 #include "run/checkpoint/fresh.h"
 #include "run/checkpoint/trigger.h"
 

@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
 #include "run/checkpoint/claim.h"
-#include "run/folder.h"
 #include "run/checkpoint/fresh.h"
 #include "run/checkpoint/standing.h"
 

@@ -1,6 +1,6 @@
-/* folder.h: folders that a run keeps; its small files are base/file.h. Threads: any. */
-#ifndef HEDDLE_RUN_FOLDER_H
-#define HEDDLE_RUN_FOLDER_H
+/* folder.h: folders, made and removed whole. Threads: any. */
+#ifndef HEDDLE_BASE_FOLDER_H
+#define HEDDLE_BASE_FOLDER_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* folder.c: mkdir -p and rm -r. */
-#include "run/folder.h"
+#include "base/folder.h"
 
 #include <errno.h>
 #include <ftw.h>
