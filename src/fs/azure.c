@@ -29,17 +29,18 @@ static int object(struct heddle_fs *fs, const char *key, struct heddle_fs_reques
     return request->path != NULL ? query_make(fs, "", request, error) : heddle_error_out_of_memory(error);
 }
 
-static int listing(struct heddle_fs *fs, const char *prefix, const char *token, size_t limit,
+static int listing(struct heddle_fs *fs, const struct heddle_fs_listing *listing,
                    struct heddle_fs_request *request, struct heddle_error *error)
 {
+    const char *token = listing->token;
     const char *from = token != NULL ? heddle_fs_encoded(fs, token, false) : "";
-    const char *encoded = heddle_fs_encoded(fs, prefix, false);
+    const char *encoded = heddle_fs_encoded(fs, listing->prefix, false);
     const char *own = NULL;
     request->path = fs->before;
     if (from != NULL && encoded != NULL) {
-        own = heddle_arena_format(fs->scratch, "comp=list&delimiter=%%2F%s%s&prefix=%s&restype=container%s",
-                                  token != NULL ? "&marker=" : "", from, encoded,
-                                  limit == 1 ? "&maxresults=1" : "");
+        own = heddle_arena_format(fs->scratch, "comp=list%s%s%s&prefix=%s&restype=container%s",
+                                  listing->deep ? "" : "&delimiter=%2F", token != NULL ? "&marker=" : "",
+                                  from, encoded, listing->first ? "&maxresults=1" : "");
     }
     return own != NULL ? query_make(fs, own, request, error) : heddle_error_out_of_memory(error);
 }
@@ -87,21 +88,21 @@ static int page_read(struct heddle_fs *fs, const struct heddle_buffer *body, str
     while (heddle_xml_next(&rest, "Blob", &item)) {
         HEDDLE_TRY(blob_read(fs, &item, page, error));
     }
-    if (heddle_xml_value(&all, "NextMarker", text, sizeof text) && text[0] != '\0') {
-        page->token = heddle_arena_copy_text(fs->scratch, text, strlen(text));
-        return page->token != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
-    }
-    return HEDDLE_OK;
+    return heddle_xml_value(&all, "NextMarker", text, sizeof text)
+               ? heddle_fs_page_next(fs, page, text, error)
+               : HEDDLE_OK;
 }
 
-static int put_new(struct heddle_fs *fs, const char *key, struct heddle_fs_request *request,
-                   struct heddle_error *error)
+static int put(struct heddle_fs *fs, const char *key, bool replace, struct heddle_fs_request *request,
+               struct heddle_error *error)
 {
     HEDDLE_TRY(object(fs, key, request, error));
     request->method = "PUT";
     heddle_fs_header_add(request, "x-ms-blob-type", "BlockBlob", false);
     heddle_fs_header_add(request, "content-type", "application/octet-stream", false);
-    heddle_fs_header_add(request, "if-none-match", "*", false);
+    if (!replace) {
+        heddle_fs_header_add(request, "if-none-match", "*", false);
+    }
     return HEDDLE_OK;
 }
 
@@ -120,12 +121,9 @@ static int account_read(struct heddle_fs *fs, const char *host, size_t length, s
                                     "AZURE_STORAGE_ENDPOINT is no http:// or https:// address");
         }
         const size_t origin = (size_t)(behind - own) + strcspn(behind, "/");
-        size_t rest = strlen(own + origin);
-        while (rest > 0 && own[origin + rest - 1] == '/') {
-            rest--;
-        }
+        const char *rest = heddle_fs_without_slashes(fs, own + origin);
         fs->endpoint = heddle_arena_copy_text(fs->arena, own, origin);
-        fs->before = heddle_arena_format(fs->arena, "%.*s/%s", (int)rest, own + origin, fs->bucket);
+        fs->before = rest != NULL ? heddle_arena_format(fs->arena, "%s/%s", rest, fs->bucket) : NULL;
     } else if (account == 0 || strspn(host, plain) < length ||
                (strncmp(host + account, ".dfs.", 5) != 0 && strncmp(host + account, ".blob.", 6) != 0)) {
         return heddle_error_set(error, HEDDLE_INVALID,
@@ -145,13 +143,14 @@ int heddle_fs_open_azure(struct heddle_fs *fs, const char *rest, struct heddle_e
 {
     static const struct heddle_fs_store store = {
         .title = "Azure",
-        .permissions = {"list (l) in the SAS", "read (r) in the SAS", "create (c) in the SAS"},
+        .permissions = {"list (l) in the SAS", "read (r) in the SAS", "create (c) and write (w) in the SAS",
+                        "delete (d) in the SAS"},
         .credentials = "AZURE_STORAGE_SAS_TOKEN",
         .lists = true,
         .object = object,
         .listing = listing,
         .page = page_read,
-        .put_new = put_new,
+        .put = put,
     };
     static const char form[] = "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH";
     const char *sas = heddle_fs_value(fs, "AZURE_STORAGE_SAS_TOKEN");

@@ -69,16 +69,14 @@ static int store_open(struct heddle_fs *fs, const char *uri, struct heddle_error
     const struct heddle_http_options http = {.ca_file = fs->settings.ca_file};
     const char *rest = NULL;
     const int kind = kind_find(uri, &rest);
-    size_t shown = strcspn(uri, "?#");
+    const size_t shown = strcspn(uri, "?#");
     HEDDLE_TRY(heddle_arena_create(ARENA_BLOCK, &fs->arena, error));
     HEDDLE_TRY(heddle_arena_create(ARENA_BLOCK, &fs->scratch, error));
     if (kind < 0) {
         return local_open(fs, uri, error);
     }
-    while (shown > 0 && uri[shown - 1] == '/') {
-        shown--;
-    }
-    fs->uri = heddle_arena_copy_text(fs->arena, uri, shown);
+    const char *plain = heddle_arena_copy_text(fs->arena, uri, shown);
+    fs->uri = plain != NULL ? heddle_fs_without_slashes(fs, plain) : NULL;
     if (fs->uri == NULL) {
         return heddle_error_out_of_memory(error);
     }
@@ -155,6 +153,25 @@ void heddle_fs_header_add(struct heddle_fs_request *request, const char *name, c
     }
 }
 
+const char *heddle_fs_without_slashes(struct heddle_fs *fs, const char *text)
+{
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == '/') {
+        length--;
+    }
+    return heddle_arena_copy_text(fs->arena, text, length);
+}
+
+int heddle_fs_page_next(struct heddle_fs *fs, struct heddle_fs_page *page, const char *token,
+                        struct heddle_error *error)
+{
+    if (token == NULL || token[0] == '\0') {
+        return HEDDLE_OK;
+    }
+    page->token = heddle_arena_copy_text(fs->scratch, token, strlen(token));
+    return page->token != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+}
+
 bool heddle_fs_time_parse(const char *text, int64_t *milliseconds_out)
 {
     struct tm parts = {0};
@@ -204,11 +221,7 @@ int heddle_fs_bucket_read(struct heddle_fs *fs, const char *rest, const char *fo
                                 fs->uri, form);
     }
     const char *key = rest + bucket + strspn(rest + bucket, "/");
-    size_t length = strlen(key);
-    while (length > 0 && key[length - 1] == '/') {
-        length--;
-    }
     fs->bucket = heddle_arena_copy_text(fs->arena, rest, bucket);
-    fs->key = heddle_arena_copy_text(fs->arena, key, length);
+    fs->key = heddle_fs_without_slashes(fs, key);
     return fs->bucket != NULL && fs->key != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }

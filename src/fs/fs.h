@@ -83,6 +83,10 @@ const char *heddle_fs_uri(const struct heddle_fs *fs);
 HEDDLE_MUST_CHECK int heddle_fs_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add,
                                      void *context, struct heddle_error *error);
 
+/* The same, and for each file in folders below that one. */
+HEDDLE_MUST_CHECK int heddle_fs_list_deep(struct heddle_fs *fs, const char *below, heddle_fs_add *add,
+                                          void *context, struct heddle_error *error);
+
 /* Whether `name` ("" = the opened URI itself) is a file; then calls `add` with it (its name is then the last part of it).
  * Errors: as above. */
 HEDDLE_MUST_CHECK int heddle_fs_find(struct heddle_fs *fs, const char *name, bool *found_out,
@@ -96,9 +100,17 @@ HEDDLE_MUST_CHECK int heddle_fs_get(struct heddle_fs *fs, const char *name, uint
 HEDDLE_MUST_CHECK int heddle_fs_download(struct heddle_fs *fs, const char *name, const char *path,
                                          struct heddle_error *error);
 
-/* Makes a file that must not be there yet. Errors: HEDDLE_CLOSED (it is there; nothing was changed), as above. */
+/* Makes a file that must not be there yet. Where an attempt was cut before its answer came, one that is there with these very
+ * bytes counts as made by it. Errors: HEDDLE_CLOSED (it is there; nothing was changed), as above. */
 HEDDLE_MUST_CHECK int heddle_fs_put_new(struct heddle_fs *fs, const char *name, const void *bytes,
                                         size_t length, struct heddle_error *error);
+
+/* Makes a file, in place of one of that name: a reader sees the old or the new one. Errors: as above. */
+HEDDLE_MUST_CHECK int heddle_fs_put(struct heddle_fs *fs, const char *name, const void *bytes, size_t length,
+                                    struct heddle_error *error);
+
+/* Removes a file; no error where it is not there. Errors: as above. */
+HEDDLE_MUST_CHECK int heddle_fs_remove(struct heddle_fs *fs, const char *name, struct heddle_error *error);
 
 /* NULL is a no-op. */
 void heddle_fs_close(struct heddle_fs *fs);

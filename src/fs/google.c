@@ -16,22 +16,23 @@ static int object(struct heddle_fs *fs, const char *key, struct heddle_fs_reques
     request->path = encoded != NULL
                         ? heddle_arena_format(fs->scratch, "/storage/v1/b/%s/o/%s", fs->bucket, encoded)
                         : NULL;
-    request->query = "alt=media";
+    request->query = request->operation == HEDDLE_FS_REMOVE ? "" : "alt=media";
     return request->path != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
-static int listing(struct heddle_fs *fs, const char *prefix, const char *token, size_t limit,
+static int listing(struct heddle_fs *fs, const struct heddle_fs_listing *listing,
                    struct heddle_fs_request *request, struct heddle_error *error)
 {
+    const char *token = listing->token;
     const char *from = token != NULL ? heddle_fs_encoded(fs, token, false) : "";
-    const char *encoded = heddle_fs_encoded(fs, prefix, false);
+    const char *encoded = heddle_fs_encoded(fs, listing->prefix, false);
     request->path = heddle_arena_format(fs->scratch, "/storage/v1/b/%s/o", fs->bucket);
     if (from == NULL || encoded == NULL || request->path == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    request->query =
-        heddle_arena_format(fs->scratch, "delimiter=%%2F%s%s%s&prefix=%s", limit == 1 ? "&maxResults=1" : "",
-                            token != NULL ? "&pageToken=" : "", from, encoded);
+    request->query = heddle_arena_format(
+        fs->scratch, "%s%sprefix=%s%s%s", listing->deep ? "" : "delimiter=%2F&",
+        listing->first ? "maxResults=1&" : "", encoded, token != NULL ? "&pageToken=" : "", from);
     return request->query != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
@@ -68,16 +69,15 @@ static int page_read(struct heddle_fs *fs, const struct heddle_buffer *body, str
     for (size_t i = 0; i < json_array_size(items) && status == HEDDLE_OK; i++) {
         status = item_read(fs, json_array_get(items, i), page, error);
     }
-    if (status == HEDDLE_OK && token != NULL && token[0] != '\0') {
-        page->token = heddle_arena_copy_text(fs->scratch, token, strlen(token));
-        status = page->token != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+    if (status == HEDDLE_OK) {
+        status = heddle_fs_page_next(fs, page, token, error);
     }
     json_decref(root);
     return status;
 }
 
-static int put_new(struct heddle_fs *fs, const char *key, struct heddle_fs_request *request,
-                   struct heddle_error *error)
+static int put(struct heddle_fs *fs, const char *key, bool replace, struct heddle_fs_request *request,
+               struct heddle_error *error)
 {
     const char *encoded = heddle_fs_encoded(fs, key, false);
     request->method = "POST";
@@ -85,8 +85,8 @@ static int put_new(struct heddle_fs *fs, const char *key, struct heddle_fs_reque
     if (encoded == NULL || request->path == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    request->query =
-        heddle_arena_format(fs->scratch, "ifGenerationMatch=0&name=%s&uploadType=media", encoded);
+    request->query = heddle_arena_format(fs->scratch, "%sname=%s&uploadType=media",
+                                         replace ? "" : "ifGenerationMatch=0&", encoded);
     heddle_fs_header_add(request, "content-type", "application/octet-stream", false);
     return request->query != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
@@ -106,25 +106,25 @@ int heddle_fs_open_google(struct heddle_fs *fs, const char *rest, struct heddle_
     static const struct heddle_fs_store store = {
         .title = "Google Cloud Storage",
         .permissions = {"storage.objects.list on the bucket", "storage.objects.get on the bucket",
-                        "storage.objects.create on the bucket"},
+                        "storage.objects.create and .delete on the bucket",
+                        "storage.objects.delete on the bucket"},
         .credentials = "GOOGLE_OAUTH_ACCESS_TOKEN",
         .lists = true,
         .object = object,
         .listing = listing,
         .page = page_read,
-        .put_new = put_new,
+        .put = put,
         .authorize = authorize,
     };
     const char *own = heddle_fs_value(fs, "STORAGE_EMULATOR_HOST");
     const bool whole = own != NULL && strstr(own, "://") != NULL;
-    size_t length = own != NULL ? strlen(own) : 0;
-    while (length > 0 && own[length - 1] == '/') {
-        length--;
-    }
+    const char *plain = own != NULL ? heddle_fs_without_slashes(fs, own) : "";
     fs->store = &store;
     HEDDLE_TRY(heddle_fs_bucket_read(fs, rest, "gs://BUCKET/KEY", error));
-    fs->endpoint = own == NULL
-                       ? "https://storage.googleapis.com"
-                       : heddle_arena_format(fs->arena, "%s%.*s", whole ? "" : "http://", (int)length, own);
+    if (own == NULL) {
+        fs->endpoint = "https://storage.googleapis.com";
+    } else if (plain != NULL) {
+        fs->endpoint = heddle_arena_format(fs->arena, "%s%s", whole ? "" : "http://", plain);
+    }
     return fs->endpoint != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }

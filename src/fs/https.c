@@ -16,7 +16,7 @@ int heddle_fs_open_https(struct heddle_fs *fs, const char *rest, struct heddle_e
 {
     static const struct heddle_fs_store store = {
         .title = "the server",
-        .permissions = {"a way to list", "the right to read it", "a way to write"},
+        .permissions = {"a way to list", "the right to read it", "a way to write", "a way to delete"},
         .credentials = "the address itself",
         .object = object,
     };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "fs/parts.h"
@@ -34,12 +35,47 @@ static int file_add(const char *path, const char *name, bool *found_out, heddle_
     return add(context, &entry, error);
 }
 
-int heddle_fs_local_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add, void *context,
-                         struct heddle_error *error)
+/* Folders in folders of one listing. */
+enum { DEPTH_MAX = 16 };
+
+struct listing {
+    struct heddle_fs *fs;
+    unsigned deeper; /* folders below that may still be entered */
+    heddle_fs_add *add;
+    void *context;
+};
+
+static int folder_list(const struct listing *listing, const char *below, struct heddle_error *error);
+
+static int entry_take(const struct listing *listing, const char *below, const char *last,
+                      struct heddle_error *error)
 {
-    const char *folder = NULL;
-    HEDDLE_TRY(path_make(fs, below, &folder, error));
-    DIR *names = opendir(folder);
+    struct heddle_fs *fs = listing->fs;
+    struct stat info;
+    bool found = false;
+    const char *name = heddle_arena_format(fs->scratch, "%s%s", below, last);
+    const char *path = heddle_arena_format(fs->scratch, "%s/%s", fs->endpoint, name != NULL ? name : "");
+    if (name == NULL || path == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    HEDDLE_TRY(file_add(path, name, &found, listing->add, listing->context, error));
+    const bool dots = strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+    if (found || dots || listing->deeper == 0 || lstat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return HEDDLE_OK;
+    }
+    const struct listing inner = {fs, listing->deeper - 1, listing->add, listing->context};
+    const char *folder = heddle_arena_format(fs->scratch, "%s/", name);
+    return folder != NULL ? folder_list(&inner, folder, error) : heddle_error_out_of_memory(error);
+}
+
+static int folder_list(const struct listing *listing, const char *below, struct heddle_error *error)
+{
+    struct heddle_fs *fs = listing->fs;
+    const char *folder = heddle_arena_format(fs->scratch, "%s/%s", fs->endpoint, below);
+    DIR *names = folder != NULL ? opendir(folder) : NULL;
+    if (folder == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     if (names == NULL) {
         return errno == ENOENT ? HEDDLE_OK
                                : heddle_error_set(error, HEDDLE_SOURCE, "the folder %s cannot be read: %s",
@@ -48,14 +84,18 @@ int heddle_fs_local_list(struct heddle_fs *fs, const char *below, heddle_fs_add 
     int status = HEDDLE_OK;
     for (const struct dirent *entry = readdir(names); entry != NULL && status == HEDDLE_OK;
          entry = readdir(names)) {
-        bool found = false;
-        const char *name = heddle_arena_format(fs->scratch, "%s%s", below, entry->d_name);
-        const char *path = heddle_arena_format(fs->scratch, "%s/%s", fs->endpoint, name != NULL ? name : "");
-        status = name == NULL || path == NULL ? heddle_error_out_of_memory(error)
-                                              : file_add(path, name, &found, add, context, error);
+        status = entry_take(listing, below, entry->d_name, error);
     }
     closedir(names);
     return status;
+}
+
+int heddle_fs_local_list(struct heddle_fs *fs, const char *below, bool deep, heddle_fs_add *add,
+                         void *context, struct heddle_error *error)
+{
+    const struct listing listing = {fs, deep ? DEPTH_MAX : 0, add, context};
+    heddle_arena_reset(fs->scratch);
+    return folder_list(&listing, below, error);
 }
 
 int heddle_fs_local_find(struct heddle_fs *fs, const char *name, bool *found_out, heddle_fs_add *add,
@@ -101,10 +141,20 @@ int heddle_fs_local_get(struct heddle_fs *fs, const char *name, uint64_t offset,
                   : HEDDLE_OK;
 }
 
-int heddle_fs_local_put_new(struct heddle_fs *fs, const char *name, const void *bytes, size_t length,
-                            struct heddle_error *error)
+int heddle_fs_local_put(struct heddle_fs *fs, const char *name, bool replace,
+                        const struct heddle_fs_bytes *bytes, struct heddle_error *error)
 {
     const char *path = NULL;
     HEDDLE_TRY(path_make(fs, name, &path, error));
-    return heddle_file_create(path, bytes, length, error);
+    return replace ? heddle_file_write(path, bytes->at, bytes->length, error)
+                   : heddle_file_create(path, bytes->at, bytes->length, error);
+}
+
+int heddle_fs_local_remove(struct heddle_fs *fs, const char *name, struct heddle_error *error)
+{
+    const char *path = NULL;
+    HEDDLE_TRY(path_make(fs, name, &path, error));
+    return unlink(path) == 0 || errno == ENOENT
+               ? HEDDLE_OK
+               : heddle_error_set(error, HEDDLE_SOURCE, "cannot remove %s: %s", path, strerror(errno));
 }

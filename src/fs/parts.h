@@ -6,7 +6,13 @@
 #include "fs/fs.h"
 #include "net/http.h"
 
-enum heddle_fs_operation { HEDDLE_FS_LIST, HEDDLE_FS_READ, HEDDLE_FS_WRITE };
+enum heddle_fs_operation {
+    HEDDLE_FS_LIST,
+    HEDDLE_FS_READ,
+    HEDDLE_FS_WRITE,
+    HEDDLE_FS_REMOVE,
+    HEDDLE_FS_OPERATIONS
+};
 
 enum { HEDDLE_FS_HEADERS_MAX = 10 };
 
@@ -24,6 +30,19 @@ struct heddle_fs_request {
     size_t body_length;
 };
 
+struct heddle_fs_bytes {
+    const void *at;
+    size_t length;
+};
+
+/* What to list. */
+struct heddle_fs_listing {
+    const char *prefix;
+    const char *token; /* of the page, NULL = the first */
+    bool deep;         /* what lies in folders below too */
+    bool first;        /* one name is enough */
+};
+
 /* A page of a listing. */
 struct heddle_fs_page {
     const char *token; /* of the next page, in the scratch arena; NULL = this is the last */
@@ -33,18 +52,19 @@ struct heddle_fs_page {
 
 /* What a kind over HTTP brings along. `key` is the whole name in the store, decoded. */
 struct heddle_fs_store {
-    const char *title;          /* "S3" */
-    const char *permissions[3]; /* what list, read and write need, in the store's words */
-    const char *credentials;    /* which variables hold them */
+    const char *title;                             /* "S3" */
+    const char *permissions[HEDDLE_FS_OPERATIONS]; /* what each operation needs, in the store's words */
+    const char *credentials;                       /* which variables hold them */
     bool lists;
     int (*object)(struct heddle_fs *fs, const char *key, struct heddle_fs_request *request,
                   struct heddle_error *error);
-    int (*listing)(struct heddle_fs *fs, const char *prefix, const char *token, size_t limit,
+    int (*listing)(struct heddle_fs *fs, const struct heddle_fs_listing *listing,
                    struct heddle_fs_request *request, struct heddle_error *error);
     int (*page)(struct heddle_fs *fs, const struct heddle_buffer *body, struct heddle_fs_page *page,
                 struct heddle_error *error);
-    int (*put_new)(struct heddle_fs *fs, const char *key, struct heddle_fs_request *request,
-                   struct heddle_error *error);
+    /* `replace`: in place of a file of that name; else there must be none. NULL = nothing can be written. */
+    int (*put)(struct heddle_fs *fs, const char *key, bool replace, struct heddle_fs_request *request,
+               struct heddle_error *error);
     int (*authorize)(struct heddle_fs *fs, struct heddle_fs_request *request, struct heddle_error *error);
 };
 
@@ -75,6 +95,13 @@ const char *heddle_fs_encoded(struct heddle_fs *fs, const char *text, bool slash
 void heddle_fs_header_add(struct heddle_fs_request *request, const char *name, const char *value,
                           bool secret);
 
+/* A copy without the slashes at its end, of the fs; NULL when out of memory. */
+const char *heddle_fs_without_slashes(struct heddle_fs *fs, const char *text);
+
+/* Keeps the token of the next page; NULL and "" say that there is none. Errors: HEDDLE_OUT_OF_MEMORY. */
+int heddle_fs_page_next(struct heddle_fs *fs, struct heddle_fs_page *page, const char *token,
+                        struct heddle_error *error);
+
 /* Reads "2025-01-02T03:04:05.678Z" (RFC 3339 in UTC) to milliseconds since 1970. */
 bool heddle_fs_time_parse(const char *text, int64_t *milliseconds_out);
 
@@ -86,14 +113,15 @@ int heddle_fs_bucket_read(struct heddle_fs *fs, const char *rest, const char *fo
                           struct heddle_error *error);
 
 /* The local folder. */
-int heddle_fs_local_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add, void *context,
-                         struct heddle_error *error);
+int heddle_fs_local_list(struct heddle_fs *fs, const char *below, bool deep, heddle_fs_add *add,
+                         void *context, struct heddle_error *error);
 int heddle_fs_local_find(struct heddle_fs *fs, const char *name, bool *found_out, heddle_fs_add *add,
                          void *context, struct heddle_error *error);
 int heddle_fs_local_get(struct heddle_fs *fs, const char *name, uint64_t offset, uint64_t length,
                         struct heddle_buffer *out, struct heddle_error *error);
-int heddle_fs_local_put_new(struct heddle_fs *fs, const char *name, const void *bytes, size_t length,
-                            struct heddle_error *error);
+int heddle_fs_local_put(struct heddle_fs *fs, const char *name, bool replace,
+                        const struct heddle_fs_bytes *bytes, struct heddle_error *error);
+int heddle_fs_local_remove(struct heddle_fs *fs, const char *name, struct heddle_error *error);
 
 /* The kinds. Each reads its URI (behind "scheme://") and the variables. Errors: HEDDLE_INVALID, HEDDLE_OUT_OF_MEMORY. */
 int heddle_fs_open_s3(struct heddle_fs *fs, const char *rest, struct heddle_error *error);

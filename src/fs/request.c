@@ -161,28 +161,31 @@ static int explain(const struct heddle_fs *fs, const struct heddle_fs_request *r
 struct call {
     const char *name; /* shown in messages */
     const char *key;
-    const char *token;
-    size_t limit;
+    struct heddle_fs_listing listing;
     uint64_t offset, length; /* of a get; UINT64_MAX = to the end */
     const char *path;        /* a download's file, or NULL */
     const void *body;
     size_t body_length;
     bool head;
+    bool replace; /* of a put */
+    bool cut;     /* an attempt may have been carried out without its answer */
 };
 
 static int request_make(struct heddle_fs *fs, enum heddle_fs_operation operation, const struct call *call,
                         struct heddle_fs_request *request, struct heddle_error *error)
 {
     *request = (struct heddle_fs_request){.operation = operation,
-                                          .method = call->head ? "HEAD" : "GET",
+                                          .method = operation == HEDDLE_FS_REMOVE ? "DELETE"
+                                                    : call->head                  ? "HEAD"
+                                                                                  : "GET",
                                           .base = fs->endpoint,
                                           .query = fs->query,
                                           .body = call->body,
                                           .body_length = call->body_length};
     if (operation == HEDDLE_FS_LIST) {
-        HEDDLE_TRY(fs->store->listing(fs, call->key, call->token, call->limit, request, error));
+        HEDDLE_TRY(fs->store->listing(fs, &call->listing, request, error));
     } else if (operation == HEDDLE_FS_WRITE) {
-        HEDDLE_TRY(fs->store->put_new(fs, call->key, request, error));
+        HEDDLE_TRY(fs->store->put(fs, call->key, call->replace, request, error));
     } else {
         HEDDLE_TRY(fs->store->object(fs, call->key, request, error));
     }
@@ -237,8 +240,11 @@ static int ask_once(struct heddle_fs *fs, enum heddle_fs_operation operation, co
     if (answer->status >= 200 && answer->status < 300) {
         return HEDDLE_OK;
     }
-    if (operation == HEDDLE_FS_WRITE && (answer->status == 409 || answer->status == 412)) {
+    if (operation == HEDDLE_FS_WRITE && !call->replace && (answer->status == 409 || answer->status == 412)) {
         return heddle_error_set(error, HEDDLE_CLOSED, "%s is there already", call->name);
+    }
+    if (operation == HEDDLE_FS_REMOVE && answer->status == 404) {
+        return HEDDLE_OK;
     }
     return explain(fs, &request, call->name, answer, error);
 }
@@ -263,7 +269,7 @@ static uint32_t pause_of(const struct heddle_fs *fs, int attempt, const struct h
 }
 
 /* Asks until it is answered. The scratch arena keeps what `call` borrows from it. */
-static int ask(struct heddle_fs *fs, enum heddle_fs_operation operation, const struct call *call,
+static int ask(struct heddle_fs *fs, enum heddle_fs_operation operation, struct call *call,
                struct heddle_http_response *answer, struct heddle_error *error)
 {
     struct heddle_error own = {0};
@@ -278,6 +284,7 @@ static int ask(struct heddle_fs *fs, enum heddle_fs_operation operation, const s
             }
             return status;
         }
+        call->cut = true;
         heddle_clock_sleep_ms(pause_of(fs, attempt, answer));
     }
 }
@@ -303,15 +310,15 @@ static int not_listed(const struct heddle_fs *fs, struct heddle_error *error)
         fs->uri);
 }
 
-int heddle_fs_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add, void *context,
-                   struct heddle_error *error)
+static int list(struct heddle_fs *fs, const char *below, bool deep, heddle_fs_add *add, void *context,
+                struct heddle_error *error)
 {
     struct heddle_http_response answer = {0};
     struct heddle_fs_page page = {.add = add, .context = context};
     struct heddle_buffer token = {0};
     struct call call;
     if (fs->store == NULL) {
-        return heddle_fs_local_list(fs, below, add, context, error);
+        return heddle_fs_local_list(fs, below, deep, add, context, error);
     }
     if (!fs->store->lists) {
         return not_listed(fs, error);
@@ -324,7 +331,8 @@ int heddle_fs_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add, 
         if (folder) {
             call.key = heddle_arena_format(fs->scratch, "%s/", call.key);
         }
-        call.token = token.length > 0 ? heddle_buffer_text(&token) : NULL;
+        call.listing = (struct heddle_fs_listing){
+            .prefix = call.key, .token = token.length > 0 ? heddle_buffer_text(&token) : NULL, .deep = deep};
         if (status == HEDDLE_OK && (call.key == NULL || heddle_buffer_check(&token, error) != HEDDLE_OK)) {
             status = heddle_error_out_of_memory(error);
         }
@@ -343,6 +351,18 @@ int heddle_fs_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add, 
     heddle_buffer_free(&token);
     heddle_http_response_free(&answer);
     return status;
+}
+
+int heddle_fs_list(struct heddle_fs *fs, const char *below, heddle_fs_add *add, void *context,
+                   struct heddle_error *error)
+{
+    return list(fs, below, false, add, context, error);
+}
+
+int heddle_fs_list_deep(struct heddle_fs *fs, const char *below, heddle_fs_add *add, void *context,
+                        struct heddle_error *error)
+{
+    return list(fs, below, true, add, context, error);
 }
 
 /* The first entry of a listing is the file, or it is none. */
@@ -414,7 +434,8 @@ int heddle_fs_find(struct heddle_fs *fs, const char *name, bool *found_out, hedd
         status = head_find(fs, name, &finding, error);
     } else {
         HEDDLE_TRY(call_begin(fs, name, &call, error));
-        call.limit = 1; /* a key comes before all that begin with it */
+        /* A key comes before all that begin with it. */
+        call.listing = (struct heddle_fs_listing){.prefix = call.key, .first = true};
         status = call.key[0] == '\0' ? HEDDLE_OK : ask(fs, HEDDLE_FS_LIST, &call, &answer, error);
         if (status == HEDDLE_OK && answer.body.length > 0) {
             status = fs->store->page(fs, &answer.body, &page, error);
@@ -468,21 +489,70 @@ int heddle_fs_download(struct heddle_fs *fs, const char *name, const char *path,
     return status;
 }
 
-int heddle_fs_put_new(struct heddle_fs *fs, const char *name, const void *bytes, size_t length,
-                      struct heddle_error *error)
+static int put(struct heddle_fs *fs, const char *name, bool replace, const struct heddle_fs_bytes *bytes,
+               bool *cut_out, struct heddle_error *error)
 {
     struct heddle_http_response answer = {0};
     struct call call;
     if (fs->store == NULL) {
-        return heddle_fs_local_put_new(fs, name, bytes, length, error);
+        return heddle_fs_local_put(fs, name, replace, bytes, error);
     }
-    if (fs->store->put_new == NULL) {
+    if (fs->store->put == NULL) {
         return heddle_error_set(error, HEDDLE_SOURCE, "%s: nothing can be written over https", fs->uri);
     }
     HEDDLE_TRY(call_begin(fs, name, &call, error));
-    call.body = length > 0 ? bytes : "";
-    call.body_length = length;
+    call.body = bytes->length > 0 ? bytes->at : "";
+    call.body_length = bytes->length;
+    call.replace = replace;
     const int status = ask(fs, HEDDLE_FS_WRITE, &call, &answer, error);
+    *cut_out = call.cut;
+    heddle_http_response_free(&answer);
+    return status;
+}
+
+/* Whether the file holds these very bytes. */
+static bool holds(struct heddle_fs *fs, const char *name, const struct heddle_fs_bytes *bytes)
+{
+    struct heddle_buffer there = {0};
+    const bool same = heddle_fs_get(fs, name, 0, UINT64_MAX, &there, NULL) == HEDDLE_OK &&
+                      there.length == bytes->length &&
+                      (bytes->length == 0 || memcmp(there.bytes, bytes->at, bytes->length) == 0);
+    heddle_buffer_free(&there);
+    return same;
+}
+
+int heddle_fs_put_new(struct heddle_fs *fs, const char *name, const void *bytes, size_t length,
+                      struct heddle_error *error)
+{
+    const struct heddle_fs_bytes all = {bytes, length};
+    bool cut = false;
+    const int status = put(fs, name, false, &all, &cut, error);
+    if (status == HEDDLE_CLOSED && cut && holds(fs, name, &all)) {
+        return HEDDLE_OK;
+    }
+    return status;
+}
+
+int heddle_fs_put(struct heddle_fs *fs, const char *name, const void *bytes, size_t length,
+                  struct heddle_error *error)
+{
+    const struct heddle_fs_bytes all = {bytes, length};
+    bool cut = false;
+    return put(fs, name, true, &all, &cut, error);
+}
+
+int heddle_fs_remove(struct heddle_fs *fs, const char *name, struct heddle_error *error)
+{
+    struct heddle_http_response answer = {0};
+    struct call call;
+    if (fs->store == NULL) {
+        return heddle_fs_local_remove(fs, name, error);
+    }
+    if (fs->store->put == NULL) {
+        return heddle_error_set(error, HEDDLE_SOURCE, "%s: nothing can be removed over https", fs->uri);
+    }
+    HEDDLE_TRY(call_begin(fs, name, &call, error));
+    const int status = ask(fs, HEDDLE_FS_REMOVE, &call, &answer, error);
     heddle_http_response_free(&answer);
     return status;
 }

@@ -21,20 +21,21 @@ static int object(struct heddle_fs *fs, const char *key, struct heddle_fs_reques
     return request->path != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
-static int listing(struct heddle_fs *fs, const char *prefix, const char *token, size_t limit,
+static int listing(struct heddle_fs *fs, const struct heddle_fs_listing *listing,
                    struct heddle_fs_request *request, struct heddle_error *error)
 {
+    const char *token = listing->token;
     const char *from = token != NULL ? heddle_fs_encoded(fs, token, false) : "";
-    const char *encoded = heddle_fs_encoded(fs, prefix, false);
+    const char *encoded = heddle_fs_encoded(fs, listing->prefix, false);
     request->path = fs->before[0] != '\0' ? fs->before : "/";
     if (from == NULL || encoded == NULL) {
         return heddle_error_out_of_memory(error);
     }
     /* Names in ascending order, as the signature wants them. */
-    request->query =
-        heddle_arena_format(fs->scratch, "%s%s%sdelimiter=%%2F&encoding-type=url&list-type=2%s&prefix=%s",
-                            token != NULL ? "continuation-token=" : "", from, token != NULL ? "&" : "",
-                            limit == 1 ? "&max-keys=1" : "", encoded);
+    request->query = heddle_arena_format(fs->scratch, "%s%s%s%sencoding-type=url&list-type=2%s&prefix=%s",
+                                         token != NULL ? "continuation-token=" : "", from,
+                                         token != NULL ? "&" : "", listing->deep ? "" : "delimiter=%2F&",
+                                         listing->first ? "&max-keys=1" : "", encoded);
     return request->query != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
@@ -112,20 +113,28 @@ static int page_read(struct heddle_fs *fs, const struct heddle_buffer *body, str
         if (!heddle_xml_value(&all, "NextContinuationToken", text, sizeof text)) {
             return bad_page(fs, error);
         }
-        page->token = heddle_arena_copy_text(fs->scratch, text, strlen(text));
-        return page->token != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+        return heddle_fs_page_next(fs, page, text, error);
     }
     return HEDDLE_OK;
 }
 
-static int put_new(struct heddle_fs *fs, const char *key, struct heddle_fs_request *request,
-                   struct heddle_error *error)
+static int put(struct heddle_fs *fs, const char *key, bool replace, struct heddle_fs_request *request,
+               struct heddle_error *error)
 {
     HEDDLE_TRY(object(fs, key, request, error));
     request->method = "PUT";
     heddle_fs_header_add(request, "content-type", "application/octet-stream", false);
-    heddle_fs_header_add(request, "if-none-match", "*", false);
+    if (!replace) {
+        heddle_fs_header_add(request, "if-none-match", "*", false);
+    }
     return HEDDLE_OK;
+}
+
+static const char *region_of(const struct heddle_fs *fs)
+{
+    const char *region = heddle_fs_value(fs, "AWS_REGION");
+    region = region != NULL ? region : heddle_fs_value(fs, "AWS_DEFAULT_REGION");
+    return region != NULL ? region : REGION_DEFAULT;
 }
 
 /* "host[:port]" of a URL. */
@@ -140,8 +149,6 @@ static int authorize(struct heddle_fs *fs, struct heddle_fs_request *request, st
     const char *id = heddle_fs_value(fs, "AWS_ACCESS_KEY_ID");
     const char *secret = heddle_fs_value(fs, "AWS_SECRET_ACCESS_KEY");
     const char *session = heddle_fs_value(fs, "AWS_SESSION_TOKEN");
-    const char *region = heddle_fs_value(fs, "AWS_REGION");
-    region = region != NULL ? region : heddle_fs_value(fs, "AWS_DEFAULT_REGION");
     char *hash = heddle_arena_alloc_small(fs->scratch, HEDDLE_SHA256_HEX_SIZE);
     char *date = heddle_arena_alloc_small(fs->scratch, HEDDLE_SIGV4_DATE_SIZE);
     struct heddle_sigv4_header headers[HEDDLE_FS_HEADERS_MAX + 1];
@@ -171,7 +178,7 @@ static int authorize(struct heddle_fs *fs, struct heddle_fs_request *request, st
         .header_count = request->header_count + 1,
         .payload_hash = hash,
         .date = date,
-        .region = region != NULL ? region : REGION_DEFAULT,
+        .region = region_of(fs),
         .service = "s3",
         .key_id = id,
         .secret = secret,
@@ -189,20 +196,14 @@ static int authorize(struct heddle_fs *fs, struct heddle_fs_request *request, st
 static int endpoint_fill(struct heddle_fs *fs, struct heddle_error *error)
 {
     const char *own = heddle_fs_value(fs, "AWS_ENDPOINT_URL");
-    const char *region = heddle_fs_value(fs, "AWS_REGION");
-    region = region != NULL ? region : heddle_fs_value(fs, "AWS_DEFAULT_REGION");
-    region = region != NULL ? region : REGION_DEFAULT;
+    const char *region = region_of(fs);
     const bool by_path = own != NULL || strchr(fs->bucket, '.') != NULL;
     if (own != NULL) {
-        size_t length = strlen(own);
-        while (length > 0 && own[length - 1] == '/') {
-            length--;
-        }
         if (strncmp(own, "http://", 7) != 0 && strncmp(own, "https://", 8) != 0) {
             return heddle_error_set(error, HEDDLE_INVALID,
                                     "AWS_ENDPOINT_URL is no http:// or https:// address");
         }
-        fs->endpoint = heddle_arena_copy_text(fs->arena, own, length);
+        fs->endpoint = heddle_fs_without_slashes(fs, own);
     } else {
         fs->endpoint =
             by_path ? heddle_arena_format(fs->arena, "https://s3.%s.amazonaws.com", region)
@@ -217,13 +218,13 @@ int heddle_fs_open_s3(struct heddle_fs *fs, const char *rest, struct heddle_erro
     static const struct heddle_fs_store store = {
         .title = "S3",
         .permissions = {"s3:ListBucket on the bucket", "s3:GetObject on the bucket's objects",
-                        "s3:PutObject on the bucket's objects"},
+                        "s3:PutObject on the bucket's objects", "s3:DeleteObject on the bucket's objects"},
         .credentials = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
         .lists = true,
         .object = object,
         .listing = listing,
         .page = page_read,
-        .put_new = put_new,
+        .put = put,
         .authorize = authorize,
     };
     fs->store = &store;

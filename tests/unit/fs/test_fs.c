@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "fs/depot.h"
 #include "fs/mirror.h"
 #include "support/http_script.h"
 
@@ -229,6 +230,93 @@ static void a_file_is_made_only_where_there_is_none(void **state)
         assert_non_null(strcasestr(http_script_request(&script, 0)->head, conditions[i]));
         end(fs);
     }
+}
+
+static void a_file_is_written_anew_under_no_condition_and_removed(void **state)
+{
+    static const struct http_script_answer answers[] = {
+        {.status = 200}, {.status = 204}, {.status = 404, .body = "<Error><Code>NoSuchKey</Code></Error>"}};
+    static const char *const uris[] = {"s3://b", "abfss://c@a.dfs.core.windows.net", "gs://b"};
+    static const char *const conditions[] = {"if-none-match", "if-none-match", "ifGenerationMatch"};
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct heddle_fs *fs = begin(uris[i], answers, 3);
+        assert_int_equal(heddle_fs_put(fs, "x", "text", 4, &error), HEDDLE_OK);
+        assert_null(strcasestr(http_script_request(&script, 0)->head, conditions[i]));
+        assert_string_equal(http_script_request(&script, 0)->body, "text");
+        assert_int_equal(heddle_fs_remove(fs, "x", &error), HEDDLE_OK);
+        assert_int_equal(heddle_fs_remove(fs, "x", &error), HEDDLE_OK); /* it is not there any more */
+        assert_int_equal(http_script_count(&script), 3);
+        assert_string_equal(http_script_request(&script, 1)->method, "DELETE");
+        end(fs);
+    }
+}
+
+/* The first attempt was carried out, but its answer was lost: the second is told that the file is there. */
+static void a_file_whose_making_was_answered_late_counts_as_made(void **state)
+{
+    static const struct http_script_answer ours[] = {
+        {.end = HTTP_SCRIPT_HANG_UP}, {.status = 412}, {.body = "text"}};
+    static const struct http_script_answer theirs[] = {
+        {.end = HTTP_SCRIPT_HANG_UP}, {.status = 412}, {.body = "another text"}};
+    (void)state;
+    struct heddle_fs *fs = begin("s3://b", ours, 3);
+    assert_int_equal(heddle_fs_put_new(fs, "x", "text", 4, &error), HEDDLE_OK);
+    end(fs);
+    fs = begin("s3://b", theirs, 3);
+    assert_int_equal(heddle_fs_put_new(fs, "x", "text", 4, &error), HEDDLE_CLOSED);
+    end(fs);
+}
+
+static void a_deep_listing_asks_for_no_folders(void **state)
+{
+    static const struct http_script_answer answers[] = {
+        {.body = PAGE(ITEM("t/a/b/c", "3", "x") ITEM("t/d", "4", "x"), "<IsTruncated>false</IsTruncated>")}};
+    struct heddle_fs *fs = begin("s3://b/t", answers, 1);
+    (void)state;
+    assert_int_equal(heddle_fs_list_deep(fs, "", note, NULL, &error), HEDDLE_OK);
+    assert_string_equal(heddle_buffer_text(&seen), "a/b/c 3 1735787045678;d 4 1735787045678;");
+    assert_string_equal(http_script_request(&script, 0)->target,
+                        "/b?encoding-type=url&list-type=2&prefix=t%2F");
+    end(fs);
+}
+
+static void what_is_kept_in_a_store_is_read_made_and_listed_by_its_whole_name(void **state)
+{
+    static const struct http_script_answer answers[] = {
+        {.status = 404, .body = "<Error><Code>NoSuchKey</Code></Error>"},
+        {.status = 200},
+        {.status = 412},
+        {.body = "text"},
+        {.body = PAGE(ITEM("t/offsets/3", "4", "x"), "<IsTruncated>false</IsTruncated>")},
+        {.status = 403, .body = "<Error><Code>AccessDenied</Code></Error>"},
+    };
+    const struct heddle_fs_settings now = settings();
+    struct heddle_depot *depot = NULL;
+    struct heddle_buffer text = {0};
+    bool found = true;
+    (void)state;
+    heddle_fs_close(begin("s3://b", answers, 6));
+    assert_int_equal(heddle_depot_open("s3://b/t/", &now, &depot, &error), HEDDLE_OK);
+    assert_true(heddle_depot_is_store(depot) && !heddle_depot_appends(depot) && !heddle_depot_locks(depot));
+    assert_string_equal(heddle_depot_place(depot), "s3://b/t");
+    assert_int_equal(heddle_depot_read(depot, "s3://b/t/offsets/3", 9, &text, &found, &error), HEDDLE_OK);
+    assert_false(found);
+    assert_int_equal(heddle_depot_create(depot, "s3://b/t/offsets/3", "text", 4, &error), HEDDLE_OK);
+    assert_int_equal(heddle_depot_create(depot, "s3://b/t/offsets/3", "text", 4, &error), HEDDLE_CLOSED);
+    assert_string_equal(http_script_request(&script, 1)->target, "/b/t/offsets/3");
+    assert_int_equal(heddle_depot_read(depot, "s3://b/t/offsets/3", 3, &text, &found, &error), HEDDLE_IO);
+    assert_non_null(strstr(error.message, "larger than 3 bytes"));
+    assert_int_equal(heddle_depot_list(depot, "s3://b/t/offsets", false, note, NULL, &error), HEDDLE_OK);
+    assert_string_equal(heddle_buffer_text(&seen), "3 4 1735787045678;");
+    assert_int_equal(heddle_depot_remove(depot, "s3://b/t/offsets/3", &error), HEDDLE_IO);
+    assert_non_null(strstr(error.message, "s3:DeleteObject"));
+    assert_int_equal(heddle_depot_remove(depot, "s3://b/other", &error), HEDDLE_INTERNAL);
+    heddle_buffer_free(&text);
+    heddle_depot_close(depot);
+    http_script_stop(&script);
+    http_script_free(&script);
+    assert_int_equal(heddle_depot_open("https://h/t", &now, &depot, &error), HEDDLE_INVALID);
 }
 
 static void a_name_that_leads_out_is_never_asked_for(void **state)
@@ -456,6 +544,10 @@ int main(void)
         cmocka_unit_test(a_refusal_says_what_is_missing),
         cmocka_unit_test(a_part_is_asked_for_by_range_and_a_whole_in_its_place_is_refused),
         cmocka_unit_test(a_file_is_made_only_where_there_is_none),
+        cmocka_unit_test(a_file_is_written_anew_under_no_condition_and_removed),
+        cmocka_unit_test(a_file_whose_making_was_answered_late_counts_as_made),
+        cmocka_unit_test(a_deep_listing_asks_for_no_folders),
+        cmocka_unit_test(what_is_kept_in_a_store_is_read_made_and_listed_by_its_whole_name),
         cmocka_unit_test(a_name_that_leads_out_is_never_asked_for),
         cmocka_unit_test(what_is_no_listing_is_refused),
         cmocka_unit_test(an_address_that_is_none_is_refused_with_its_form),
