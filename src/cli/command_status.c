@@ -3,6 +3,7 @@
 
 #include "cli/problems.h"
 #include "run/checkpoint/standing.h"
+#include "run/stores.h"
 
 /* The checkpoint of a job, as `heddle run` finds it. */
 static int folder_of_job(struct heddle_cli *cli, const char **folder_out)
@@ -31,6 +32,7 @@ int heddle_command_status(struct heddle_cli *cli)
     struct stat kind;
     const char *folder = cli->positional[0];
     struct heddle_standing status;
+    struct heddle_stores stores;
     struct heddle_buffer text = {0};
     struct heddle_error error = {0};
     if (stat(folder, &kind) == 0 && S_ISREG(kind.st_mode)) {
@@ -39,8 +41,9 @@ int heddle_command_status(struct heddle_cli *cli)
             return code;
         }
     }
+    heddle_stores_fill(&cli->options, &stores);
     int result = folder == NULL ? heddle_error_out_of_memory(&error)
-                                : heddle_standing_read(folder, cli->arena, &status, &error);
+                                : heddle_standing_read(folder, &stores.settings, cli->arena, &status, &error);
     if (result == HEDDLE_OK && cli->json) {
         result = heddle_standing_json(&status, &text, &error);
     } else if (result == HEDDLE_OK) {

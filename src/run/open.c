@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "run/checkpoint/fresh.h"
 #include "run/models/model_open.h"
 #include "run/state.h"
 
@@ -70,22 +71,41 @@ static int open_models(struct heddle_run *run, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
+/* Where the checkpoint lies, and what of it lies on this machine: all of it, or what must be appended to. */
+static int open_depot(struct heddle_run *run, const char *place, struct heddle_error *error)
+{
+    heddle_stores_fill(run->options, &run->stores);
+    HEDDLE_TRY(heddle_depot_open(place, &run->stores.settings, &run->depot, error));
+    run->folder = heddle_depot_place(run->depot);
+    if (heddle_depot_appends(run->depot)) {
+        run->local = run->folder;
+        return HEDDLE_OK;
+    }
+    const uint64_t hash = heddle_hash_bytes(run->folder, strlen(run->folder), 0);
+    run->local = heddle_arena_format(run->arena, ".heddle/%s.%08llx", run->job->name,
+                                     (unsigned long long)(hash >> 32));
+    return run->local != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+}
+
 /* Which load this is, and that this run alone has its checkpoint. */
 static int open_claim(struct heddle_run *run, struct heddle_error *error)
 {
     const char *folder = heddle_run_text(run, HEDDLE_OPTION_CHECKPOINT);
-    run->folder = folder != NULL ? folder : heddle_arena_format(run->arena, ".heddle/%s", run->job->name);
+    const char *place =
+        folder != NULL ? folder : heddle_arena_format(run->arena, ".heddle/%s", run->job->name);
     uint64_t identity = run->job->content_hash;
     for (size_t i = 0; i < run->job->source_count; i++) {
         const char *path = run->job->sources[i].path;
         identity = heddle_hash_bytes(path, path == NULL ? 0 : strlen(path), identity);
     }
     run->receipt.load_id = heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
-    if (run->folder == NULL || run->receipt.load_id == NULL) {
+    if (place == NULL || run->receipt.load_id == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    HEDDLE_TRY(open_depot(run, place, error));
     const bool fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0;
-    return heddle_claim_open(run->folder, run->receipt.load_id, fresh, &run->claim, error);
+    HEDDLE_TRY(heddle_claim_open(run->depot, run->folder, run->receipt.load_id, fresh, &run->claim, error));
+    return fresh && run->local != run->folder ? heddle_fresh(NULL, run->local, error) : HEDDLE_OK;
 }
 
 /* Vectors of one load are all of one precision: what "auto" meant to its first run, it means to all. */
@@ -105,17 +125,19 @@ static int settle_precision(struct heddle_run *run, struct heddle_error *error)
 static int open_rejects(struct heddle_run *run, struct heddle_error *error)
 {
     size_t runs = 0;
-    const char *folder = heddle_arena_format(run->arena, "%s/rejects", run->folder);
+    const char *folder = heddle_arena_format(run->arena, "%s/rejects", run->local);
+    const struct heddle_rejects_away away = {
+        .depot = run->depot, .folder = heddle_arena_format(run->arena, "%s/rejects", run->folder)};
     const struct heddle_reject_limit limit =
         heddle_reject_limit_of(&run->options->values[HEDDLE_OPTION_REJECT_LIMIT]);
-    if (folder == NULL) {
+    if (folder == NULL || away.folder == NULL) {
         return heddle_error_out_of_memory(error);
     }
     (void)heddle_claim_known(run->claim, &runs);
     const bool fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0;
     return heddle_rejects_open(folder, run->receipt.load_id,
-                               runs > 0 && !fresh ? HEDDLE_REJECTS_GO_ON : HEDDLE_REJECTS_ANEW, &limit,
-                               &run->rejects, error);
+                               runs > 0 && !fresh ? HEDDLE_REJECTS_GO_ON : HEDDLE_REJECTS_ANEW,
+                               run->local != run->folder ? &away : NULL, &limit, &run->rejects, error);
 }
 
 /* Whose the kept vectors are: every model, with what decides about its vectors. */
@@ -135,7 +157,9 @@ static int open_recorder(struct heddle_run *run, struct heddle_error *error)
 {
     const char *keep = heddle_run_text(run, HEDDLE_OPTION_KEEP_VECTORS);
     const struct heddle_recorder_options options = {
+        .depot = run->depot,
         .folder = run->folder,
+        .local = run->local,
         .load = run->receipt.load_id,
         .rejects = run->rejects,
         .embeds = run->model_count > 0,
@@ -210,6 +234,7 @@ void heddle_run_close(struct heddle_run *run)
     }
     heddle_rejects_close(run->rejects);
     heddle_claim_close(run->claim);
+    heddle_depot_close(run->depot);
     heddle_plan_destroy(run->plan);
     heddle_arena_destroy(run->arena);
     pthread_cond_destroy(&run->stopped);

@@ -93,6 +93,7 @@ static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limi
                              struct heddle_source **source_out, struct heddle_error *error)
 {
     run->unit = heddle_run_unit(run);
+    HEDDLE_TRY(heddle_claim_check(run->claim, error));
     HEDDLE_TRY(heddle_recorder_begin(run->recorder, run->unit, heddle_sink_epoch(run->sink), error));
     HEDDLE_TRY(heddle_sink_begin(run->sink, run->unit, error));
     struct heddle_micro_batches *batches = run->streams[index].batches;
@@ -104,6 +105,8 @@ static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limi
 static int micro_batch_end(struct heddle_run *run, size_t index, struct heddle_error *error)
 {
     bool whole = false;
+    HEDDLE_TRY(heddle_claim_check(run->claim, error));
+    HEDDLE_TRY(heddle_rejects_end(run->rejects, error));
     HEDDLE_TRY(heddle_micro_batches_done(run->streams[index].batches, &whole, error));
     HEDDLE_TRY(heddle_recorder_end(run->recorder, error));
     HEDDLE_TRY(heddle_sink_forget(run->sink, run->unit, error));

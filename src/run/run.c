@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
-#include "base/folder.h"
 #include "run/state.h"
 
 static double seconds(uint64_t ns)
@@ -198,10 +197,10 @@ static int save_receipt(struct heddle_run *run, int outcome, struct heddle_error
         status = heddle_receipt_json(&run->receipt, heddle_status_name(outcome), true, &json, error);
     }
     if (status == HEDDLE_OK) {
-        status = heddle_folder_make(run->folder, error);
+        status = heddle_depot_make_folder(run->depot, run->folder, error);
     }
     if (status == HEDDLE_OK) {
-        status = heddle_file_write(path, json.bytes, json.length, error);
+        status = heddle_depot_write(run->depot, path, json.bytes, json.length, error);
     }
     heddle_buffer_free(&json);
     return status;

@@ -49,7 +49,10 @@ struct heddle_run {
     struct heddle_run_model *models;
     size_t model_count;
     size_t embed_threads;
-    const char *folder; /* checkpoint */
+    const char *folder; /* checkpoint: of this machine, or in a store */
+    const char *local;  /* a folder of this machine: the checkpoint itself where that can be appended to */
+    struct heddle_stores stores; /* how that store is asked */
+    struct heddle_depot *depot;  /* of the checkpoint */
     struct heddle_claim *claim;
     struct heddle_rejects *rejects;
     struct heddle_recorder *recorder;

@@ -198,6 +198,7 @@ static int stream_open(struct heddle_run *run, size_t index, struct heddle_error
     }
     const struct heddle_micro_batches_options options = {
         .source = &stream->source,
+        .depot = run->depot,
         .folder = stream->folder,
         .creates = pass_creates(run, pass),
         .unlimited = run->trigger.kind == HEDDLE_TRIGGER_ONCE,

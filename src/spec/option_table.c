@@ -84,8 +84,9 @@ static const struct heddle_option table[HEDDLE_OPTION_COUNT] = {
      .aliases = NAMES("CHECKPOINT_LOCATION"),
      .choices = no_names,
      .default_text = "",
-     .help = "Where it is kept how far the load is, with rejects and receipt; without it .heddle/ and the "
-             "job's name.",
+     .help =
+         "Where it is kept how far the load is, with rejects and receipt: a folder, a volume, a place in a "
+         "store; without it .heddle/ and the job's name.",
      .category = "safety"},
     {.id = HEDDLE_OPTION_FRESH,
      .name = "fresh",

@@ -23,6 +23,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import checkpoints
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPS = ROOT / "build" / "deps" / "stores"
 PYTHON = DEPS / "venv" / "bin" / "python"
@@ -107,6 +109,13 @@ class S3:
     def put(self, key, body):
         self.client.put_object(Bucket="tables", Key=key, Body=body)
 
+    def names(self, prefix):
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="tables", Prefix=prefix)
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    def get(self, key):
+        return self.client.get_object(Bucket="tables", Key=key)["Body"].read()
+
 
 class Azure:
     uri = "abfss://tables@devstoreaccount1.dfs.core.windows.net/some folder"
@@ -125,13 +134,20 @@ class Azure:
         client = BlobServiceClient(endpoint, credential=key)
         self.container = client.create_container("tables")
         sas = generate_container_sas("devstoreaccount1", "tables", account_key=key,
-                                     permission=ContainerSasPermissions(read=True, list=True),
+                                     permission=ContainerSasPermissions(read=True, list=True, create=True, write=True,
+                                                                        delete=True),
                                      expiry=datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1))
         self.secret = dict(urllib.parse.parse_qsl(sas))["sig"]
         self.env = {"AZURE_STORAGE_SAS_TOKEN": sas, "AZURE_STORAGE_ENDPOINT": endpoint}
 
     def put(self, key, body):
         self.container.upload_blob(key, body, overwrite=True)
+
+    def names(self, prefix):
+        return list(self.container.list_blob_names(name_starts_with=prefix))
+
+    def get(self, key):
+        return self.container.download_blob(key).readall()
 
 
 class Google:
@@ -148,6 +164,14 @@ class Google:
                                   "-public-host", f"127.0.0.1:{port}"], port, folder)
         self.env = {"STORAGE_EMULATOR_HOST": self.url, "GOOGLE_OAUTH_ACCESS_TOKEN": self.secret}
         self.ask("/storage/v1/b?project=test", json.dumps({"name": "tables"}).encode(), "application/json")
+
+    def names(self, prefix):
+        with urllib.request.urlopen(f"{self.url}/storage/v1/b/tables/o?prefix={urllib.parse.quote(prefix, safe='')}") as answer:
+            return [item["name"] for item in json.load(answer).get("items", [])]
+
+    def get(self, key):
+        with urllib.request.urlopen(f"{self.url}/storage/v1/b/tables/o/{urllib.parse.quote(key, safe='')}?alt=media") as answer:
+            return answer.read()
 
     def ask(self, path, body, kind):
         request = urllib.request.Request(self.url + path, body, {"Content-Type": kind}, method="POST")
@@ -370,6 +394,7 @@ def main():
             check.files()
             check.stream()
             check.refusals()
+            checkpoints.Checkpoints(check, ROWS).all()
             if kind == "s3":
                 catalog(check)
         finally:

@@ -2,7 +2,6 @@
  * https://github.com/apache/spark (sql/core, execution/streaming), and the rules of MicroBatchExecution. */
 #include "run/checkpoint/checkpoint.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -11,10 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/file.h"
-#include "base/folder.h"
 #include "base/memory.h"
 #include "column/scalar.h"
 
@@ -22,7 +19,8 @@ enum {
     FILE_BYTES_MAX = 16 * 1024 * 1024, /* an offset is a line; a session's settings are a few kilobytes */
     PROGRESS_FORMAT = 1,
     UUID_BYTES = 16,
-    SOURCES_MAX = 1, /* one stream has one source: jobs with more have a folder for each */
+    SOURCES_MAX = 1,    /* one stream has one source: jobs with more have a folder for each */
+    REMOVED_MAX = 1000, /* batches that are cleared away with one commit */
 };
 
 /* What Spark 3.5 notes of its session with each batch. Only stateful queries depend on it, and Spark takes what is missing from
@@ -44,8 +42,10 @@ static const char COMMIT[] = "v1\n{\"nextBatchWatermarkMs\":0}";
 
 struct heddle_checkpoint {
     struct heddle_arena *arena;
+    struct heddle_depot *depot;
     const char *folder;
     bool has_metadata;
+    int64_t oldest;    /* that may still lie in offsets/ or commits/ */
     int64_t newest;    /* of offsets/, -1 = none */
     int64_t committed; /* of commits/, -1 = none */
     char *start;       /* of the batch that is open or comes next, "" = the beginning */
@@ -144,30 +144,35 @@ int heddle_checkpoint_progress_parse(const char *text, struct heddle_arena *aren
 
 /* ---- reading ---- */
 
+struct numbers {
+    int64_t newest; /* -1 = none */
+    int64_t *oldest;
+};
+
+static int number_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
+{
+    struct numbers *numbers = context;
+    int64_t number = 0;
+    (void)error;
+    if (entry->name[0] >= '0' && entry->name[0] <= '9' &&
+        heddle_scalar_parse_integer(entry->name, strlen(entry->name), &number)) {
+        numbers->newest = number > numbers->newest ? number : numbers->newest;
+        *numbers->oldest = number < *numbers->oldest ? number : *numbers->oldest;
+    }
+    return HEDDLE_OK;
+}
+
 /* The largest number that is a file's name in a folder, -1 = none. */
 static int newest_of(struct heddle_checkpoint *checkpoint, const char *name, int64_t *newest_out,
                      struct heddle_error *error)
 {
+    struct numbers numbers = {-1, &checkpoint->oldest};
     const char *folder = heddle_arena_format(checkpoint->arena, "%s/%s", checkpoint->folder, name);
-    DIR *names = folder != NULL ? opendir(folder) : NULL;
-    *newest_out = -1;
     if (folder == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    if (names == NULL) {
-        return errno == ENOENT
-                   ? HEDDLE_OK
-                   : heddle_error_set(error, HEDDLE_IO, "cannot read %s: %s", folder, strerror(errno));
-    }
-    for (const struct dirent *entry = readdir(names); entry != NULL; entry = readdir(names)) {
-        int64_t number = 0;
-        if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9' &&
-            heddle_scalar_parse_integer(entry->d_name, strlen(entry->d_name), &number) &&
-            number > *newest_out) {
-            *newest_out = number;
-        }
-    }
-    closedir(names);
+    HEDDLE_TRY(heddle_depot_list(checkpoint->depot, folder, false, number_add, &numbers, error));
+    *newest_out = numbers.newest;
     return HEDDLE_OK;
 }
 
@@ -179,8 +184,9 @@ static int offsets_read(struct heddle_checkpoint *checkpoint, int64_t number,
     error = error != NULL ? error : &own;
     const char *path =
         heddle_arena_format(checkpoint->arena, "%s/offsets/%" PRId64, checkpoint->folder, number);
-    int status = path == NULL ? heddle_error_out_of_memory(error)
-                              : heddle_file_read(path, FILE_BYTES_MAX, &text, NULL, error);
+    int status = path == NULL
+                     ? heddle_error_out_of_memory(error)
+                     : heddle_depot_read(checkpoint->depot, path, FILE_BYTES_MAX, &text, NULL, error);
     if (status == HEDDLE_OK) {
         status = heddle_checkpoint_offsets_parse(text.length > 0 ? (const char *)text.bytes : "", text.length,
                                                  checkpoint->arena, offsets, error);
@@ -200,8 +206,9 @@ static int progress_load(struct heddle_checkpoint *checkpoint, struct heddle_err
     error = error != NULL ? error : &own;
     checkpoint->progress = (struct heddle_checkpoint_progress){.batch = -1, .start = ""};
     const char *path = heddle_arena_format(checkpoint->arena, "%s/progress", checkpoint->folder);
-    int status = path == NULL ? heddle_error_out_of_memory(error)
-                              : heddle_file_read(path, FILE_BYTES_MAX, &text, &found, error);
+    int status = path == NULL
+                     ? heddle_error_out_of_memory(error)
+                     : heddle_depot_read(checkpoint->depot, path, FILE_BYTES_MAX, &text, &found, error);
     if (status == HEDDLE_OK && found) {
         const char *json = heddle_buffer_text(&text);
         status = json == NULL ? heddle_error_out_of_memory(error)
@@ -222,7 +229,8 @@ static int metadata_look(struct heddle_checkpoint *checkpoint, struct heddle_err
     if (path == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    const int status = heddle_file_read(path, FILE_BYTES_MAX, &text, &checkpoint->has_metadata, error);
+    const int status =
+        heddle_depot_read(checkpoint->depot, path, FILE_BYTES_MAX, &text, &checkpoint->has_metadata, error);
     heddle_buffer_free(&text);
     return status;
 }
@@ -288,13 +296,15 @@ static int ends_read(struct heddle_checkpoint *checkpoint, struct heddle_error *
     return HEDDLE_OK;
 }
 
-int heddle_checkpoint_open(const char *folder, struct heddle_checkpoint **checkpoint_out,
-                           struct heddle_error *error)
+int heddle_checkpoint_open(struct heddle_depot *depot, const char *folder,
+                           struct heddle_checkpoint **checkpoint_out, struct heddle_error *error)
 {
     struct heddle_checkpoint *checkpoint = heddle_calloc(1, sizeof *checkpoint);
     if (checkpoint == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    checkpoint->depot = depot;
+    checkpoint->oldest = INT64_MAX;
     int status = heddle_arena_create(0, &checkpoint->arena, error);
     if (status == HEDDLE_OK) {
         checkpoint->folder = heddle_arena_copy_text(checkpoint->arena, folder, strlen(folder));
@@ -385,8 +395,9 @@ static int progress_save(const struct heddle_checkpoint *checkpoint, struct hedd
     char *text = good ? json_dumps(object, JSON_COMPACT) : NULL;
     heddle_buffer_append_format(&path, "%s/progress", checkpoint->folder);
     const char *name = heddle_buffer_text(&path);
-    const int status = text == NULL || name == NULL ? heddle_error_out_of_memory(error)
-                                                    : heddle_file_write(name, text, strlen(text), error);
+    const int status = text == NULL || name == NULL
+                           ? heddle_error_out_of_memory(error)
+                           : heddle_depot_write(checkpoint->depot, name, text, strlen(text), error);
     json_decref(object);
     free(text);
     heddle_buffer_free(&path);
@@ -400,8 +411,8 @@ static int file_create(const struct heddle_checkpoint *checkpoint, const char *n
     struct heddle_buffer path = {0};
     heddle_buffer_append_format(&path, "%s/%s", checkpoint->folder, name);
     const char *file = heddle_buffer_text(&path);
-    int status =
-        file == NULL ? heddle_error_out_of_memory(error) : heddle_file_create(file, text, length, error);
+    int status = file == NULL ? heddle_error_out_of_memory(error)
+                              : heddle_depot_create(checkpoint->depot, file, text, length, error);
     if (status == HEDDLE_CLOSED) {
         status = heddle_error_set(
             error, HEDDLE_IO,
@@ -441,8 +452,8 @@ static int folders_make(struct heddle_checkpoint *checkpoint, struct heddle_erro
     if (offsets == NULL || commits == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    HEDDLE_TRY(heddle_folder_make(offsets, error));
-    HEDDLE_TRY(heddle_folder_make(commits, error));
+    HEDDLE_TRY(heddle_depot_make_folder(checkpoint->depot, offsets, error));
+    HEDDLE_TRY(heddle_depot_make_folder(checkpoint->depot, commits, error));
     return checkpoint->has_metadata ? HEDDLE_OK : metadata_create(checkpoint, error);
 }
 
@@ -487,6 +498,7 @@ int heddle_checkpoint_begin(struct heddle_checkpoint *checkpoint, const char *en
     HEDDLE_TRY(status);
     HEDDLE_TRY(text_set(&checkpoint->end, end, error));
     checkpoint->newest = number;
+    checkpoint->oldest = number < checkpoint->oldest ? number : checkpoint->oldest;
     return HEDDLE_OK;
 }
 
@@ -498,25 +510,23 @@ int heddle_checkpoint_advance(struct heddle_checkpoint *checkpoint, uint64_t row
     return progress_save(checkpoint, error);
 }
 
-/* Removes a batch's file of one of the two logs, and the checksum that Hadoop puts beside it. false where there was none. */
-static bool file_remove(const struct heddle_checkpoint *checkpoint, const char *log, int64_t number)
+/* Removes a batch's file of one of the two logs, and the checksum that Hadoop puts beside it on disks. What cannot be removed
+ * stays: nobody reads it. */
+static void file_remove(const struct heddle_checkpoint *checkpoint, const char *log, int64_t number)
 {
     struct heddle_buffer path = {0};
-    heddle_buffer_append_format(&path, "%s/%s/.%" PRId64 ".crc", checkpoint->folder, log, number);
-    const char *name = heddle_buffer_text(&path);
-    bool any = name != NULL && unlink(name) == 0;
-    heddle_buffer_reset(&path);
     heddle_buffer_append_format(&path, "%s/%s/%" PRId64, checkpoint->folder, log, number);
+    const char *name = heddle_buffer_text(&path);
+    if (name != NULL) {
+        (void)!heddle_depot_remove(checkpoint->depot, name, NULL);
+    }
+    heddle_buffer_reset(&path);
+    heddle_buffer_append_format(&path, "%s/%s/.%" PRId64 ".crc", checkpoint->folder, log, number);
     name = heddle_buffer_text(&path);
-    any = (name != NULL && unlink(name) == 0) || any;
+    if (name != NULL && !heddle_depot_is_store(checkpoint->depot)) {
+        (void)!heddle_depot_remove(checkpoint->depot, name, NULL);
+    }
     heddle_buffer_free(&path);
-    return any;
-}
-
-static bool batch_remove(const struct heddle_checkpoint *checkpoint, int64_t number)
-{
-    const bool offsets = file_remove(checkpoint, "offsets", number);
-    return file_remove(checkpoint, "commits", number) || offsets;
 }
 
 int heddle_checkpoint_commit(struct heddle_checkpoint *checkpoint, struct heddle_error *error)
@@ -526,9 +536,11 @@ int heddle_checkpoint_commit(struct heddle_checkpoint *checkpoint, struct heddle
     HEDDLE_TRY(file_create(checkpoint, name, COMMIT, sizeof COMMIT - 1, error));
     checkpoint->committed = checkpoint->newest;
     HEDDLE_TRY(text_set(&checkpoint->start, checkpoint->end, error));
-    /* An older one is missing already where there is nothing more to remove. */
-    for (int64_t old = checkpoint->newest - HEDDLE_CHECKPOINT_BATCHES_KEPT - 1;
-         old >= 0 && batch_remove(checkpoint, old); old--) {
+    const int64_t kept = checkpoint->newest - HEDDLE_CHECKPOINT_BATCHES_KEPT;
+    for (int removed = 0; removed < REMOVED_MAX && checkpoint->oldest < kept; removed++) {
+        file_remove(checkpoint, "offsets", checkpoint->oldest);
+        file_remove(checkpoint, "commits", checkpoint->oldest);
+        checkpoint->oldest++;
     }
     return HEDDLE_OK;
 }

@@ -25,15 +25,18 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "fs/depot.h"
 
 /* Batches that stay on disk (spark.sql.streaming.minBatchesToRetain). */
 enum { HEDDLE_CHECKPOINT_BATCHES_KEPT = 100 };
 
 struct heddle_checkpoint;
 
-/* Reads the checkpoint in `folder`, which need not exist: nothing is written. Errors: HEDDLE_IO (unreadable; a file that is not
+/* Reads the checkpoint in `folder`, which lies in the depot (NULL = on this machine) and need not exist: nothing is written. The
+ * depot is borrowed until close. Errors: HEDDLE_NETWORK, HEDDLE_IO (unreadable; a file that is not
  * what Spark or heddle write: named; offsets and commits that do not fit together), HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_checkpoint_open(const char *folder, struct heddle_checkpoint **checkpoint_out,
+HEDDLE_MUST_CHECK int heddle_checkpoint_open(struct heddle_depot *depot, const char *folder,
+                                             struct heddle_checkpoint **checkpoint_out,
                                              struct heddle_error *error);
 
 /* A batch: the range (start, end] of the stream's offsets. Texts are borrowed until the next call that changes the checkpoint. */

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/folder.h"
 #include "base/memory.h"
 #include "run/checkpoint/fresh.h"
+#include "run/checkpoint/turn.h"
 
 /* The version of load.json; another one is refused by number. */
 enum { CLAIM_FORMAT = 1 };
@@ -26,8 +26,12 @@ enum { OWNER_TEXT = 33 };
 /* More owners than this can only have been written by somebody else. */
 enum { OWNERS_MAX = 100000 };
 
+enum { FILE_BYTES_MAX = 8 * 1024 * 1024 }; /* with as many owners */
+
 struct heddle_claim {
     struct heddle_arena *arena;
+    struct heddle_depot *depot;
+    struct heddle_turn *turn; /* where the place knows no locks, else NULL */
     const char *folder;
     const char *path; /* of load.json */
     const char *load;
@@ -80,6 +84,14 @@ static int refuse_locked(const struct heddle_claim *claim, struct heddle_error *
         "the checkpoint %s is in use by another run%s%s: two runs of one load cannot be; let "
         "that one end, or stop it",
         claim->folder, text[0] == '\0' ? "" : ", process ", text);
+}
+
+/* A turn in place of the lock. */
+static int take_turn(struct heddle_claim *claim, bool *locked_out, struct heddle_error *error)
+{
+    const struct heddle_turn_options options = {.owner = claim->owner};
+    *locked_out = false;
+    return heddle_turn_take(claim->depot, &options, &claim->turn, error);
 }
 
 /* *locked_out = the file system has locks. */
@@ -172,19 +184,25 @@ static int read_object(struct heddle_claim *claim, const json_t *object, struct 
     return read_owners(claim, json_object_get(object, "owners"), error);
 }
 
-static int read_file(struct heddle_claim *claim, struct heddle_error *error)
+static int read_text(struct heddle_claim *claim, const char *text, size_t length, struct heddle_error *error)
 {
-    if (access(claim->path, F_OK) != 0) {
-        if (errno == ENOENT) {
-            return HEDDLE_OK; /* no run before */
-        }
-        return heddle_error_set(error, HEDDLE_IO, "cannot read %s: %s", claim->path, strerror(errno));
-    }
     json_error_t reason;
-    json_t *object = json_load_file(claim->path, JSON_REJECT_DUPLICATES, &reason);
+    json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &reason);
     const int status =
         object == NULL ? refuse_file(claim, reason.text, error) : read_object(claim, object, error);
     json_decref(object);
+    return status;
+}
+
+static int read_file(struct heddle_claim *claim, struct heddle_error *error)
+{
+    struct heddle_buffer text = {0};
+    bool found = false;
+    int status = heddle_depot_read(claim->depot, claim->path, FILE_BYTES_MAX, &text, &found, error);
+    if (status == HEDDLE_OK && found) { /* else no run before */
+        status = read_text(claim, text.length > 0 ? (const char *)text.bytes : "", text.length, error);
+    }
+    heddle_buffer_free(&text);
     return status;
 }
 
@@ -200,8 +218,8 @@ static int claim_fill(struct heddle_claim *claim, const char *folder, const char
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(name_owner(claim, error));
-    HEDDLE_TRY(heddle_folder_make(folder, error));
-    HEDDLE_TRY(take_lock(claim, &locked, error));
+    HEDDLE_TRY(heddle_depot_make_folder(claim->depot, folder, error));
+    HEDDLE_TRY((heddle_depot_locks(claim->depot) ? take_lock : take_turn)(claim, &locked, error));
     name_host(claim, locked);
     if (!fresh) {
         return read_file(claim, error);
@@ -210,17 +228,18 @@ static int claim_fill(struct heddle_claim *claim, const char *folder, const char
     (void)!read_file(claim, NULL);
     claim->precision = NULL;
     claim->fresh = true;
-    return heddle_fresh(folder, error);
+    return heddle_fresh(claim->depot, folder, error);
 }
 
-int heddle_claim_open(const char *folder, const char *load, bool fresh, struct heddle_claim **claim_out,
-                      struct heddle_error *error)
+int heddle_claim_open(struct heddle_depot *depot, const char *folder, const char *load, bool fresh,
+                      struct heddle_claim **claim_out, struct heddle_error *error)
 {
     struct heddle_claim *claim = heddle_calloc(1, sizeof *claim);
     if (claim == NULL) {
         return heddle_error_out_of_memory(error);
     }
     claim->lock = -1;
+    claim->depot = depot;
     const int status = claim_fill(claim, folder, load, fresh, error);
     if (status != HEDDLE_OK) {
         heddle_claim_close(claim);
@@ -235,11 +254,17 @@ void heddle_claim_close(struct heddle_claim *claim)
     if (claim == NULL) {
         return;
     }
+    heddle_turn_end(claim->turn);
     if (claim->lock >= 0) {
         close(claim->lock);
     }
     heddle_arena_destroy(claim->arena);
     free(claim);
+}
+
+int heddle_claim_check(struct heddle_claim *claim, struct heddle_error *error)
+{
+    return claim->turn != NULL ? heddle_turn_check(claim->turn, error) : HEDDLE_OK;
 }
 
 const char *heddle_claim_precision(const struct heddle_claim *claim)
@@ -275,8 +300,9 @@ static int write_file(struct heddle_claim *claim, struct heddle_error *error)
                                       "precision", claim->precision, "owners", owners)
                           : NULL;
     char *text = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2));
-    const int status = text == NULL ? heddle_error_out_of_memory(error)
-                                    : heddle_file_write(claim->path, text, strlen(text), error);
+    const int status = text == NULL
+                           ? heddle_error_out_of_memory(error)
+                           : heddle_depot_write(claim->depot, claim->path, text, strlen(text), error);
     free(text);
     json_decref(object);
     json_decref(owners);

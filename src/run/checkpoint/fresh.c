@@ -65,8 +65,58 @@ static int delete_entry(int folder, const char *name, unsigned depth, struct hed
     return unlinkat(folder, name, AT_REMOVEDIR) == 0 ? HEDDLE_OK : cannot(name, error);
 }
 
-int heddle_fresh(const char *folder, struct heddle_error *error)
+/* Names in a store, each with its NUL. */
+static int name_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
 {
+    struct heddle_buffer *names = context;
+    heddle_buffer_append(names, entry->name, strlen(entry->name) + 1);
+    return heddle_buffer_check(names, error);
+}
+
+/* Whether a name is, or lies below, what runs keep under `kept`. */
+static bool is_below(const char *name, const char *kept)
+{
+    const size_t length = strlen(kept);
+    return strncmp(name, kept, length) == 0 && (name[length] == '\0' || name[length] == '/');
+}
+
+static int delete_objects(struct heddle_depot *depot, const char *folder, const struct heddle_buffer *names,
+                          const char *kept, struct heddle_error *error)
+{
+    struct heddle_buffer path = {0};
+    int status = HEDDLE_OK;
+    for (size_t at = 0; at < names->length && status == HEDDLE_OK;) {
+        const char *name = (const char *)names->bytes + at;
+        at += strlen(name) + 1;
+        if (is_below(name, kept)) {
+            heddle_buffer_reset(&path);
+            heddle_buffer_append_format(&path, "%s/%s", folder, name);
+            const char *text = heddle_buffer_text(&path);
+            status =
+                text != NULL ? heddle_depot_remove(depot, text, error) : heddle_error_out_of_memory(error);
+        }
+    }
+    heddle_buffer_free(&path);
+    return status;
+}
+
+/* A store has no folders, only names that look like them. */
+static int delete_of_store(struct heddle_depot *depot, const char *folder, struct heddle_error *error)
+{
+    struct heddle_buffer names = {0};
+    int status = heddle_depot_list(depot, folder, true, name_add, &names, error);
+    for (size_t i = 0; i < sizeof kept_names / sizeof kept_names[0] && status == HEDDLE_OK; i++) {
+        status = delete_objects(depot, folder, &names, kept_names[i], error);
+    }
+    heddle_buffer_free(&names);
+    return status;
+}
+
+int heddle_fresh(struct heddle_depot *depot, const char *folder, struct heddle_error *error)
+{
+    if (heddle_depot_is_store(depot)) {
+        return delete_of_store(depot, folder, error);
+    }
     const int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file < 0) {
         return errno == ENOENT

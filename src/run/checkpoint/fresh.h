@@ -3,10 +3,11 @@
 #ifndef HEDDLE_RUN_FRESH_H
 #define HEDDLE_RUN_FRESH_H
 
-#include "base/error.h"
+#include "fs/depot.h"
 
-/* Deletes what runs keep in the checkpoint `folder` (the lock stays). No error where it is not there. Links are deleted, not
- * followed. Errors: HEDDLE_IO (names the file). */
-HEDDLE_MUST_CHECK int heddle_fresh(const char *folder, struct heddle_error *error);
+/* Deletes what runs keep in the checkpoint `folder`, which lies in the depot (NULL = on this machine); the lock and the turns
+ * stay. No error where it is not there. Links are deleted, not followed. Errors: HEDDLE_IO (names the file), HEDDLE_NETWORK. */
+HEDDLE_MUST_CHECK int heddle_fresh(struct heddle_depot *depot, const char *folder,
+                                   struct heddle_error *error);
 
 #endif

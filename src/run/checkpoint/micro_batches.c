@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/folder.h"
 #include "base/memory.h"
 
 struct heddle_micro_batches {
@@ -42,9 +41,10 @@ int heddle_micro_batches_open(const struct heddle_micro_batches_options *options
         return heddle_error_out_of_memory(error);
     }
     batches->options = *options;
-    int status = heddle_checkpoint_open(options->folder, &batches->checkpoint, error);
+    int status = heddle_checkpoint_open(options->depot, options->folder, &batches->checkpoint, error);
     if (status == HEDDLE_OK) {
-        const struct heddle_stream_options stream = {.source = *options->source, .folder = options->folder};
+        const struct heddle_stream_options stream = {
+            .source = *options->source, .depot = options->depot, .folder = options->folder};
         heddle_checkpoint_pending(batches->checkpoint, &next);
         status = foreign_check(batches, &next, error);
         if (status == HEDDLE_OK) {
@@ -111,7 +111,8 @@ static int log_folder_make(const struct heddle_micro_batches *batches, struct he
     }
     heddle_buffer_append_format(&path, "%s/sources/0", batches->options.folder);
     const char *name = heddle_buffer_text(&path);
-    const int status = name != NULL ? heddle_folder_make(name, error) : heddle_error_out_of_memory(error);
+    const int status = name != NULL ? heddle_depot_make_folder(batches->options.depot, name, error)
+                                    : heddle_error_out_of_memory(error);
     heddle_buffer_free(&path);
     return status;
 }

@@ -17,6 +17,7 @@ struct heddle_micro_batches;
 
 struct heddle_micro_batches_options {
     const struct heddle_source_options *source; /* borrowed until close */
+    struct heddle_depot *depot;                 /* where the checkpoint lies, NULL = on this machine */
     const char *folder;                         /* the checkpoint */
     bool creates;   /* rows are created, not merged: a batch that Spark left half done cannot be done again */
     bool unlimited; /* the limits of the source do not count (trigger once) */

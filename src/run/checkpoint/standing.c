@@ -1,7 +1,6 @@
 /* standing.c: a checkpoint read for a person. */
 #include "run/checkpoint/standing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,14 +13,18 @@
 
 #include "base/text.h"
 #include "run/checkpoint/checkpoint.h"
+#include "run/checkpoint/turn.h"
 #include "run/journal/journal.h"
 #include "source/stream/delta_offset.h"
 
 /* More streams or targets than any job has passes are somebody else's folders. */
-enum { NAMES_MAX = 4096 };
+enum { NAMES_MAX = 4096, FILE_BYTES_MAX = 16 * 1024 * 1024 };
+
+#define REJECTS_BYTES_MAX ((size_t)4 << 30)
 
 struct reading {
     struct heddle_standing *status;
+    struct heddle_depot *depot;
     struct heddle_arena *arena;
     struct heddle_error *error;
 };
@@ -61,18 +64,21 @@ static int out_of_memory(struct reading *reading)
 static int read_json(struct reading *reading, const char *name, json_t **object_out)
 {
     json_error_t reason;
+    struct heddle_buffer text = {0};
+    bool found = false;
     const char *path = heddle_arena_format(reading->arena, "%s/%s", reading->status->folder, name);
     *object_out = NULL;
-    if (path == NULL) {
-        return out_of_memory(reading);
+    int status = path == NULL
+                     ? out_of_memory(reading)
+                     : heddle_depot_read(reading->depot, path, FILE_BYTES_MAX, &text, &found, reading->error);
+    if (status == HEDDLE_OK && found) {
+        *object_out = json_loadb(text.length > 0 ? (const char *)text.bytes : "", text.length, 0, &reason);
+        if (*object_out == NULL) {
+            status = heddle_error_set(reading->error, HEDDLE_IO, "%s cannot be read: %s", path, reason.text);
+        }
     }
-    if (access(path, F_OK) != 0) {
-        return HEDDLE_OK;
-    }
-    *object_out = json_load_file(path, 0, &reason);
-    return *object_out != NULL
-               ? HEDDLE_OK
-               : heddle_error_set(reading->error, HEDDLE_IO, "%s cannot be read: %s", path, reason.text);
+    heddle_buffer_free(&text);
+    return status;
 }
 
 static const char *text_of(struct reading *reading, const json_t *object, const char *name)
@@ -98,10 +104,27 @@ static int read_load(struct reading *reading)
                : HEDDLE_OK;
 }
 
+/* Whose turn it is, where the checkpoint knows no locks. */
+static int read_turn(struct reading *reading)
+{
+    struct heddle_turn_holder holder;
+    HEDDLE_TRY(heddle_turn_look(reading->depot, &holder, reading->error));
+    if (holder.known) {
+        reading->status->running = true;
+        reading->status->process = holder.process;
+        reading->status->machine = heddle_arena_format(reading->arena, "%s", holder.machine);
+    }
+    return reading->status->machine != NULL ? HEDDLE_OK : out_of_memory(reading);
+}
+
 /* Whether somebody holds the lock that a run holds. */
 static int read_lock(struct reading *reading)
 {
     char text[32] = "";
+    HEDDLE_TRY(read_turn(reading));
+    if (reading->status->running || heddle_depot_is_store(reading->depot)) {
+        return HEDDLE_OK;
+    }
     const char *path = heddle_arena_format(reading->arena, "%s/lock", reading->status->folder);
     if (path == NULL) {
         return out_of_memory(reading);
@@ -126,7 +149,7 @@ static int read_stream(struct reading *reading, const char *name, const char *fo
     struct heddle_checkpoint *checkpoint = NULL;
     struct heddle_checkpoint_batch batch;
     struct heddle_standing_stream *stream = &reading->status->streams[reading->status->stream_count];
-    HEDDLE_TRY(heddle_checkpoint_open(folder, &checkpoint, reading->error));
+    HEDDLE_TRY(heddle_checkpoint_open(reading->depot, folder, &checkpoint, reading->error));
     stream->name = name;
     stream->open = heddle_checkpoint_pending(checkpoint, &batch);
     stream->batches = batch.number;
@@ -144,45 +167,61 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names in FOLDER/WHERE that end with `ending`, sorted, without it. None where it is not there. */
+/* Names that are gathered, each once: those that end with `ending`, without it; or, with "/", the folders that files lie in. */
+struct names {
+    struct reading *reading;
+    const char *ending;
+    const char **items;
+    size_t count;
+};
+
+static int name_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
+{
+    struct names *names = context;
+    const size_t tail = strlen(names->ending);
+    size_t length = strlen(entry->name);
+    if (strcmp(names->ending, "/") == 0) {
+        length = strcspn(entry->name, "/");
+        length = entry->name[length] == '/' ? length : 0;
+    } else {
+        const bool ends = length > tail && strcmp(entry->name + length - tail, names->ending) == 0;
+        length = ends ? length - tail : 0;
+    }
+    for (size_t i = 0; i < names->count && length > 0; i++) {
+        if (strlen(names->items[i]) == length && memcmp(names->items[i], entry->name, length) == 0) {
+            length = 0;
+        }
+    }
+    if (length == 0 || entry->name[0] == '.' || names->count == NAMES_MAX) {
+        return HEDDLE_OK;
+    }
+    names->items[names->count] = heddle_arena_copy_text(names->reading->arena, entry->name, length);
+    return names->items[names->count++] != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+}
+
+/* The names in FOLDER/WHERE, sorted. None where it is not there. */
 static int list_names(struct reading *reading, const char *where, const char *ending, const char ***names_out,
                       size_t *count_out)
 {
     const char *path = heddle_arena_format(reading->arena, "%s/%s", reading->status->folder, where);
-    const char **names = heddle_arena_calloc(reading->arena, NAMES_MAX, sizeof *names);
-    *count_out = 0;
-    *names_out = names;
-    if (path == NULL || names == NULL) {
+    struct names names = {.reading = reading, .ending = ending};
+    names.items = heddle_arena_calloc(reading->arena, NAMES_MAX, sizeof *names.items);
+    if (path == NULL || names.items == NULL) {
         return out_of_memory(reading);
     }
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        return HEDDLE_OK;
-    }
-    int status = HEDDLE_OK;
-    for (struct dirent *entry;
-         status == HEDDLE_OK && *count_out < NAMES_MAX && (entry = readdir(folder)) != NULL;) {
-        const size_t length = strlen(entry->d_name);
-        const size_t tail = strlen(ending);
-        if (entry->d_name[0] == '.' || length <= tail || strcmp(entry->d_name + length - tail, ending) != 0) {
-            continue;
-        }
-        names[*count_out] = heddle_arena_format(reading->arena, "%.*s", (int)(length - tail), entry->d_name);
-        status = names[*count_out] == NULL ? out_of_memory(reading) : HEDDLE_OK;
-        (*count_out)++;
-    }
-    closedir(folder);
-    if (status == HEDDLE_OK) {
-        qsort(names, *count_out, sizeof *names, compare_names);
-    }
-    return status;
+    HEDDLE_TRY(
+        heddle_depot_list(reading->depot, path, strcmp(ending, "/") == 0, name_add, &names, reading->error));
+    qsort(names.items, names.count, sizeof *names.items, compare_names);
+    *names_out = names.items;
+    *count_out = names.count;
+    return HEDDLE_OK;
 }
 
 static int read_streams(struct reading *reading)
 {
     const char **names = NULL;
     size_t count = 0;
-    HEDDLE_TRY(list_names(reading, "streams", "", &names, &count));
+    HEDDLE_TRY(list_names(reading, "streams", "/", &names, &count));
     reading->status->streams =
         heddle_arena_calloc(reading->arena, count + 1, sizeof *reading->status->streams);
     if (reading->status->streams == NULL) {
@@ -201,23 +240,17 @@ static int read_streams(struct reading *reading)
 
 static int count_lines(struct reading *reading, const char *target, uint64_t *count_out)
 {
-    char block[65536];
+    struct heddle_buffer text = {0};
     const char *path =
         heddle_arena_format(reading->arena, "%s/rejects/%s.jsonl", reading->status->folder, target);
-    if (path == NULL) {
-        return out_of_memory(reading);
+    const int status = path == NULL ? out_of_memory(reading)
+                                    : heddle_depot_read(reading->depot, path, REJECTS_BYTES_MAX, &text, NULL,
+                                                        reading->error);
+    for (size_t i = 0; status == HEDDLE_OK && i < text.length; i++) {
+        *count_out += text.bytes[i] == '\n';
     }
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return heddle_error_set(reading->error, HEDDLE_IO, "cannot read %s: %s", path, strerror(errno));
-    }
-    for (size_t length; (length = fread(block, 1, sizeof block, file)) > 0;) {
-        for (const char *at = block; (at = memchr(at, '\n', (size_t)(block + length - at))) != NULL; at++) {
-            (*count_out)++;
-        }
-    }
-    fclose(file);
-    return HEDDLE_OK;
+    heddle_buffer_free(&text);
+    return status;
 }
 
 static int read_rejects(struct reading *reading)
@@ -238,21 +271,32 @@ static int read_rejects(struct reading *reading)
     return HEDDLE_OK;
 }
 
+/* Whether there is a journal: looking must not make one. */
+static int note_any(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
+{
+    (void)entry;
+    (void)error;
+    *(bool *)context = true;
+    return HEDDLE_OK;
+}
+
 /* Only of a load that nobody runs: a journal has one reader at a time. */
 static int read_journal(struct reading *reading)
 {
     struct heddle_standing *status = reading->status;
     struct heddle_journal_store store = {0};
     struct heddle_journal *journal = NULL;
+    bool any = false;
     const char *folder = heddle_arena_format(reading->arena, "%s/journal", status->folder);
     if (folder == NULL) {
         return out_of_memory(reading);
     }
-    if (status->running || status->load[0] == '\0' || access(folder, F_OK) != 0) {
+    HEDDLE_TRY(heddle_depot_list(reading->depot, folder, false, note_any, &any, reading->error));
+    if (status->running || status->load[0] == '\0' || !any) {
         return HEDDLE_OK;
     }
     const struct heddle_journal_options options = {.load = status->load};
-    HEDDLE_TRY(heddle_journal_store_open(folder, &store, reading->error));
+    HEDDLE_TRY(heddle_journal_store_open_in(reading->depot, folder, &store, reading->error));
     HEDDLE_TRY(heddle_journal_open(&store, &options, &journal, reading->error));
     const struct heddle_journal_report *report = heddle_journal_report(journal);
     status->recorded = report->begun && !report->finished;
@@ -263,20 +307,45 @@ static int read_journal(struct reading *reading)
     return HEDDLE_OK;
 }
 
-int heddle_standing_read(const char *folder, struct heddle_arena *arena, struct heddle_standing *status,
+/* A store has no folders: one that holds nothing is none. */
+static int check_there(struct reading *reading)
+{
+    const char *folder = reading->status->folder;
+    bool any = false;
+    if (!heddle_depot_is_store(reading->depot)) {
+        return access(folder, R_OK | X_OK) == 0
+                   ? HEDDLE_OK
+                   : heddle_error_set(reading->error, HEDDLE_IO, "there is no checkpoint at %s: %s", folder,
+                                      strerror(errno));
+    }
+    HEDDLE_TRY(heddle_depot_list(reading->depot, folder, false, note_any, &any, reading->error));
+    return any ? HEDDLE_OK
+               : heddle_error_set(reading->error, HEDDLE_IO,
+                                  "there is no checkpoint at %s: nothing lies there", folder);
+}
+
+static int read_all(struct reading *reading)
+{
+    HEDDLE_TRY(check_there(reading));
+    HEDDLE_TRY(read_load(reading));
+    HEDDLE_TRY(read_lock(reading));
+    HEDDLE_TRY(read_streams(reading));
+    HEDDLE_TRY(read_rejects(reading));
+    return read_journal(reading);
+}
+
+int heddle_standing_read(const char *folder, const struct heddle_fs_settings *settings,
+                         struct heddle_arena *arena, struct heddle_standing *status,
                          struct heddle_error *error)
 {
     struct reading reading = {.status = status, .arena = arena, .error = error};
-    *status = (struct heddle_standing){.folder = folder};
-    if (access(folder, R_OK | X_OK) != 0) {
-        return heddle_error_set(error, HEDDLE_IO, "there is no checkpoint at %s: %s", folder,
-                                strerror(errno));
-    }
-    HEDDLE_TRY(read_load(&reading));
-    HEDDLE_TRY(read_lock(&reading));
-    HEDDLE_TRY(read_streams(&reading));
-    HEDDLE_TRY(read_rejects(&reading));
-    return read_journal(&reading);
+    *status = (struct heddle_standing){.machine = ""};
+    HEDDLE_TRY(heddle_depot_open_to_read(folder, settings, &reading.depot, error));
+    const char *place = heddle_depot_place(reading.depot);
+    status->folder = heddle_arena_copy_text(arena, place, strlen(place));
+    const int outcome = status->folder != NULL ? read_all(&reading) : heddle_error_out_of_memory(error);
+    heddle_depot_close(reading.depot);
+    return outcome;
 }
 
 static void print_stream(const struct heddle_standing_stream *stream, struct heddle_buffer *text)
@@ -309,7 +378,8 @@ void heddle_standing_print(const struct heddle_standing *status, struct heddle_b
                                 status->precision[0] == '\0' ? "" : ", ", status->precision,
                                 status->precision[0] == '\0' ? "" : " vectors");
     if (status->running) {
-        heddle_buffer_append_format(text, "  running    process %ld\n", status->process);
+        heddle_buffer_append_format(text, "  running    process %ld%s%s\n", status->process,
+                                    status->machine[0] == '\0' ? "" : " on ", status->machine);
     }
     for (size_t i = 0; i < status->stream_count; i++) {
         print_stream(&status->streams[i], text);

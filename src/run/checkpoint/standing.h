@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
-#include "base/buffer.h"
+#include "fs/depot.h"
 
 /* One stream of the load: a pass over one of its tables. */
 struct heddle_standing_stream {
@@ -33,6 +33,7 @@ struct heddle_standing {
     const char *precision; /* of its vectors, "" = none, or not decided */
     bool running;          /* another process has the checkpoint */
     long process;          /* which, 0 = not known */
+    const char *machine;   /* where, as it says itself; "" = this one */
     struct heddle_standing_stream *streams;
     size_t stream_count;
     struct heddle_standing_rejects *rejects;
@@ -45,9 +46,11 @@ struct heddle_standing {
     uint64_t rows_read;   /* by that run */
 };
 
-/* Errors: HEDDLE_IO (no checkpoint there; damaged: file named), HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_standing_read(const char *folder, struct heddle_arena *arena,
-                                           struct heddle_standing *status, struct heddle_error *error);
+/* `folder` may be in a store, which is asked by `settings` (NULL = none). Errors: HEDDLE_IO (no checkpoint there; damaged: file
+ * named), HEDDLE_NETWORK, HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_standing_read(const char *folder, const struct heddle_fs_settings *settings,
+                                           struct heddle_arena *arena, struct heddle_standing *status,
+                                           struct heddle_error *error);
 
 /* For a person; and as one JSON object. Errors: HEDDLE_OUT_OF_MEMORY. */
 void heddle_standing_print(const struct heddle_standing *status, struct heddle_buffer *text);

@@ -179,8 +179,8 @@ static int open_all(struct work *work, struct heddle_error *error)
     }
     HEDDLE_TRY(check_format(options, error));
     HEDDLE_TRY(heddle_arena_create(0, &work->arena, error));
-    HEDDLE_TRY(heddle_rejects_open(options->rejects_folder, "", HEDDLE_REJECTS_ANEW, &options->reject_limit,
-                                   &work->rejects, error));
+    HEDDLE_TRY(heddle_rejects_open(options->rejects_folder, "", HEDDLE_REJECTS_ANEW, NULL,
+                                   &options->reject_limit, &work->rejects, error));
     const struct heddle_source_options source = {
         .name = options->in,
         .type = type,

@@ -28,8 +28,8 @@ static int write_bytes(struct heddle_journal *journal, bool created, bool sealed
     HEDDLE_TRY(heddle_buffer_check(bytes, error));
     char name[HEDDLE_SEGMENT_NAME_MAX];
     heddle_segment_name(name, journal->number);
-    HEDDLE_TRY((created && sealed ? store->put : store->append)(store->self, name, bytes->bytes,
-                                                                bytes->length, error));
+    HEDDLE_TRY((created && sealed ? store->create : store->append)(store->self, name, bytes->bytes,
+                                                                   bytes->length, error));
     if (sealed) {
         journal->number++;
         journal->offset = 0;

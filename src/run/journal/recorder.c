@@ -72,7 +72,7 @@ static int open_journal(struct heddle_recorder *recorder, struct heddle_error *e
     const char *path = heddle_buffer_text(&folder);
     int status = path == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
     if (status == HEDDLE_OK) {
-        status = heddle_journal_store_open(path, &store, error);
+        status = heddle_journal_store_open_in(recorder->options.depot, path, &store, error);
     }
     if (status == HEDDLE_OK) {
         const struct heddle_journal_options options = {.load = recorder->options.load};
@@ -90,7 +90,7 @@ int heddle_recorder_open(const struct heddle_recorder_options *options, struct h
         return heddle_error_out_of_memory(error);
     }
     recorder->options = *options;
-    heddle_buffer_append_format(&recorder->vectors_folder, "%s/vectors", options->folder);
+    heddle_buffer_append_format(&recorder->vectors_folder, "%s/vectors", options->local);
     int status =
         heddle_buffer_text(&recorder->vectors_folder) == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
     if (status == HEDDLE_OK) {

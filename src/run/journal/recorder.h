@@ -21,8 +21,10 @@ struct heddle_recorder;
 
 /* All is borrowed until close. */
 struct heddle_recorder_options {
-    const char *folder; /* the checkpoint */
-    const char *load;   /* id */
+    struct heddle_depot *depot; /* where the checkpoint lies, NULL = on this machine */
+    const char *folder;         /* the checkpoint */
+    const char *local; /* a folder of this machine, for vectors: the checkpoint itself where it is one */
+    const char *load;  /* id */
     struct heddle_rejects *rejects;
     bool embeds;
     bool keep_vectors;

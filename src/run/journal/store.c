@@ -254,6 +254,7 @@ int heddle_journal_store_open(const char *folder, struct heddle_journal_store *s
         .appends = true,
         .list = folder_list,
         .read = folder_read,
+        .create = folder_put, /* the lock keeps others from making one meanwhile */
         .put = folder_put,
         .append = folder_append,
         .remove = folder_remove,

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buffer.h"
+#include "fs/depot.h"
 
 struct heddle_journal_store {
     void *self;
@@ -21,7 +21,9 @@ struct heddle_journal_store {
                 void *context, struct heddle_error *error);
     /* The whole object behind *out. Errors: HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
     int (*read)(void *self, const char *name, struct heddle_buffer *out, struct heddle_error *error);
-    /* Writes an object that is seen whole or not at all, in place of one of that name. On disk when it returns. */
+    /* Writes an object that is seen whole or not at all, and must not be there yet. On disk when it returns. */
+    int (*create)(void *self, const char *name, const void *bytes, size_t length, struct heddle_error *error);
+    /* The same in place of one of that name: the last one is mended so. */
     int (*put)(void *self, const char *name, const void *bytes, size_t length, struct heddle_error *error);
     /* Appends to an object, which is made where it is not there. On disk when it returns. After an error an unknown part of the
      * bytes may be there. */
@@ -36,6 +38,13 @@ struct heddle_journal_store {
  * HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_journal_store_open(const char *folder, struct heddle_journal_store *store_out,
                                                 struct heddle_error *error);
+
+/* A folder of a depot (NULL = of this machine). Where that can append and lock it is as above; else each flush makes one object,
+ * sealed, which must not be there yet, and a second run is kept out by who opens it (run/checkpoint/claim.h). The depot is
+ * borrowed until close. Errors: as above, HEDDLE_NETWORK. */
+HEDDLE_MUST_CHECK int heddle_journal_store_open_in(struct heddle_depot *depot, const char *folder,
+                                                   struct heddle_journal_store *store_out,
+                                                   struct heddle_error *error);
 
 /* {0} is a no-op. */
 void heddle_journal_store_close(struct heddle_journal_store *store);

@@ -13,6 +13,7 @@
 #include "base/folder.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "run/rejects/rejects_copy.h"
 #include "run/rejects/rejects_known.h"
 #include "run/rejects/row_json.h"
 
@@ -39,6 +40,8 @@ struct heddle_rejects {
     uint64_t unit;
     struct heddle_rejects_known known; /* of the unit, by earlier runs */
     bool dirty;                        /* records may not be on disk yet */
+    bool unsent;                       /* or not away */
+    struct heddle_rejects_copy *copy;  /* NULL = they stay here */
     struct reject_file *files;
     size_t file_count;
     size_t file_capacity;
@@ -69,9 +72,16 @@ static void remove_old_files(const char *folder)
     closedir(directory);
 }
 
+static int copy_open(struct heddle_rejects *rejects, enum heddle_rejects_start start,
+                     const struct heddle_rejects_away *away, struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_rejects_copy_create(away->depot, away->folder, rejects->folder, &rejects->copy, error));
+    return start == HEDDLE_REJECTS_GO_ON ? heddle_rejects_copy_fetch(rejects->copy, error) : HEDDLE_OK;
+}
+
 int heddle_rejects_open(const char *folder, const char *load, enum heddle_rejects_start start,
-                        const struct heddle_reject_limit *limit, struct heddle_rejects **rejects_out,
-                        struct heddle_error *error)
+                        const struct heddle_rejects_away *away, const struct heddle_reject_limit *limit,
+                        struct heddle_rejects **rejects_out, struct heddle_error *error)
 {
     struct heddle_rejects *rejects = heddle_calloc(1, sizeof *rejects);
     if (rejects == NULL) {
@@ -83,6 +93,9 @@ int heddle_rejects_open(const char *folder, const char *load, enum heddle_reject
     rejects->load = heddle_strdup(load);
     int status =
         rejects->folder == NULL || rejects->load == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
+    if (status == HEDDLE_OK && away != NULL) {
+        status = copy_open(rejects, start, away, error);
+    }
     if (status == HEDDLE_OK && start == HEDDLE_REJECTS_GO_ON) {
         status = heddle_rejects_mend(folder, error);
     }
@@ -198,7 +211,7 @@ static int write_record(struct heddle_rejects *rejects, const struct heddle_reje
     if (line == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    rejects->dirty = true;
+    rejects->dirty = rejects->unsent = true;
     const bool written = fputs(line, stream) >= 0 && fputc('\n', stream) != EOF && fflush(stream) == 0;
     free(line);
     if (!written) {
@@ -249,7 +262,28 @@ static int sync_files(struct heddle_rejects *rejects, struct heddle_error *error
 int heddle_rejects_sync(struct heddle_rejects *rejects, struct heddle_error *error)
 {
     pthread_mutex_lock(&rejects->lock);
-    const int status = sync_files(rejects, error);
+    int status = sync_files(rejects, error);
+    if (status == HEDDLE_OK && rejects->copy != NULL && rejects->unsent) {
+        status = heddle_rejects_copy_send(rejects->copy, HEDDLE_REJECTS_COPY_OFTEN, error);
+    }
+    pthread_mutex_unlock(&rejects->lock);
+    return status;
+}
+
+/* The lock is held. */
+static int send_all(struct heddle_rejects *rejects, struct heddle_error *error)
+{
+    if (rejects->copy != NULL && rejects->unsent) {
+        HEDDLE_TRY(heddle_rejects_copy_send(rejects->copy, UINT64_MAX, error));
+        rejects->unsent = false;
+    }
+    return HEDDLE_OK;
+}
+
+int heddle_rejects_end(struct heddle_rejects *rejects, struct heddle_error *error)
+{
+    pthread_mutex_lock(&rejects->lock);
+    const int status = send_all(rejects, error);
     pthread_mutex_unlock(&rejects->lock);
     return status;
 }
@@ -311,6 +345,9 @@ int heddle_rejects_finish(struct heddle_rejects *rejects, struct heddle_error *e
                                       strerror(errno));
         }
     }
+    if (status == HEDDLE_OK) {
+        status = send_all(rejects, error);
+    }
     pthread_mutex_unlock(&rejects->lock);
     return status;
 }
@@ -324,6 +361,7 @@ void heddle_rejects_close(struct heddle_rejects *rejects)
         fclose(rejects->files[i].stream);
         free(rejects->files[i].target);
     }
+    heddle_rejects_copy_destroy(rejects->copy);
     heddle_rejects_known_free(&rejects->known);
     free(rejects->files);
     free(rejects->folder);

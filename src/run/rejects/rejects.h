@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "column/reject.h"
+#include "fs/depot.h"
 #include "spec/options.h"
 
 struct heddle_rejects;
@@ -36,10 +37,18 @@ enum heddle_rejects_start {
     HEDDLE_REJECTS_GO_ON, /* they stay, but for a last line that was cut short */
 };
 
-/* `folder` need not exist. `load` is the load's id.
+/* Where the checkpoint is none of this machine's folders: the files are copied into `folder` of the depot too, which another
+ * machine then goes on from. Borrowed until close. */
+struct heddle_rejects_away {
+    struct heddle_depot *depot;
+    const char *folder;
+};
+
+/* `folder` need not exist. `load` is the load's id. `away`: NULL = the files stay where they are.
  * Errors: HEDDLE_IO (folder named), HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_rejects_open(const char *folder, const char *load,
                                           enum heddle_rejects_start start,
+                                          const struct heddle_rejects_away *away,
                                           const struct heddle_reject_limit *limit,
                                           struct heddle_rejects **rejects_out, struct heddle_error *error);
 
@@ -53,8 +62,11 @@ void heddle_rejects_follow(struct heddle_rejects *rejects, const _Atomic uint64_
 HEDDLE_MUST_CHECK int heddle_rejects_begin(struct heddle_rejects *rejects, uint64_t unit,
                                            struct heddle_error *error);
 
-/* All records so far are on disk when it returns. Errors: HEDDLE_IO. */
+/* All records so far are on disk when it returns, and away where that is small. Errors: HEDDLE_IO, HEDDLE_NETWORK. */
 HEDDLE_MUST_CHECK int heddle_rejects_sync(struct heddle_rejects *rejects, struct heddle_error *error);
+
+/* The unit of work at hand is done: all its records are away when it returns. Errors: as above. */
+HEDDLE_MUST_CHECK int heddle_rejects_end(struct heddle_rejects *rejects, struct heddle_error *error);
 
 /* As heddle_reject_function: `context` is the struct heddle_rejects.
  * Errors: HEDDLE_REJECTED (limit passed: says where the rejects are), HEDDLE_IO (not writable), HEDDLE_OUT_OF_MEMORY. */

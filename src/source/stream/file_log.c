@@ -1,18 +1,13 @@
 /* file_log.c: the log of Spark's file source, read and written. */
 #include "source/stream/file_log.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "column/scalar.h"
 
@@ -188,29 +183,29 @@ struct numbers {
     int64_t compact; /* the newest that is compacted, -1 = none */
 };
 
-static int folder_list(const char *folder, struct numbers *numbers, struct heddle_error *error)
+static int name_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
 {
-    *numbers = (struct numbers){-1, -1};
-    DIR *names = opendir(folder);
-    if (names == NULL) {
-        return errno == ENOENT
-                   ? HEDDLE_OK
-                   : heddle_error_set(error, HEDDLE_IO, "cannot read %s: %s", folder, strerror(errno));
+    struct numbers *numbers = context;
+    bool compact = false;
+    const int64_t number = name_number(entry->name, &compact);
+    (void)error;
+    numbers->newest = number > numbers->newest ? number : numbers->newest;
+    if (compact && number > numbers->compact) {
+        numbers->compact = number;
     }
-    for (const struct dirent *entry = readdir(names); entry != NULL; entry = readdir(names)) {
-        bool compact = false;
-        const int64_t number = name_number(entry->d_name, &compact);
-        numbers->newest = number > numbers->newest ? number : numbers->newest;
-        if (compact && number > numbers->compact) {
-            numbers->compact = number;
-        }
-    }
-    closedir(names);
     return HEDDLE_OK;
 }
 
-static int log_file_read(const char *folder, int64_t number, bool compact, struct heddle_arena *arena,
-                         struct heddle_stream_files *files, struct heddle_error *error)
+static int folder_list(struct heddle_depot *depot, const char *folder, struct numbers *numbers,
+                       struct heddle_error *error)
+{
+    *numbers = (struct numbers){-1, -1};
+    return heddle_depot_list(depot, folder, false, name_add, numbers, error);
+}
+
+static int log_file_read(struct heddle_depot *depot, const char *folder, int64_t number, bool compact,
+                         struct heddle_arena *arena, struct heddle_stream_files *files,
+                         struct heddle_error *error)
 {
     struct heddle_error own = {0};
     struct heddle_buffer text = {0};
@@ -218,7 +213,7 @@ static int log_file_read(const char *folder, int64_t number, bool compact, struc
     const char *path = heddle_arena_format(arena, "%s/%" PRId64 "%s", folder, number, compact ? COMPACT : "");
     int status = path == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
     if (status == HEDDLE_OK) {
-        status = heddle_file_read(path, LOG_BYTES_MAX, &text, NULL, error);
+        status = heddle_depot_read(depot, path, LOG_BYTES_MAX, &text, NULL, error);
     }
     if (status == HEDDLE_OK) {
         status = heddle_file_log_parse(text.length > 0 ? (const char *)text.bytes : "", text.length, arena,
@@ -231,17 +226,17 @@ static int log_file_read(const char *folder, int64_t number, bool compact, struc
     return status;
 }
 
-int heddle_file_log_read(const char *folder, struct heddle_arena *arena, struct heddle_stream_files *files,
-                         int64_t *newest_out, struct heddle_error *error)
+int heddle_file_log_read(struct heddle_depot *depot, const char *folder, struct heddle_arena *arena,
+                         struct heddle_stream_files *files, int64_t *newest_out, struct heddle_error *error)
 {
     struct numbers numbers;
-    HEDDLE_TRY(folder_list(folder, &numbers, error));
+    HEDDLE_TRY(folder_list(depot, folder, &numbers, error));
     *newest_out = numbers.newest;
     if (numbers.compact >= 0) {
-        HEDDLE_TRY(log_file_read(folder, numbers.compact, true, arena, files, error));
+        HEDDLE_TRY(log_file_read(depot, folder, numbers.compact, true, arena, files, error));
     }
     for (int64_t i = numbers.compact + 1; i <= numbers.newest; i++) {
-        HEDDLE_TRY(log_file_read(folder, i, false, arena, files, error));
+        HEDDLE_TRY(log_file_read(depot, folder, i, false, arena, files, error));
     }
     return HEDDLE_OK;
 }
@@ -289,38 +284,54 @@ static bool entry_write(const struct heddle_stream_file *file, struct heddle_buf
     return good;
 }
 
-/* Files that a compacted one repeats are deleted once they are old enough that nobody reads them any more. */
-static void folder_clean(const char *folder, int64_t compact)
+/* Old files of a log, to be removed once it is listed. */
+struct cleaning {
+    int64_t compact; /* those before it */
+    int64_t now_s;
+    struct heddle_buffer names; /* each with its NUL */
+};
+
+static int old_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
 {
+    struct cleaning *cleaning = context;
+    bool compact = false;
+    const int64_t number = name_number(entry->name, &compact);
+    (void)error;
+    if (number >= 0 && number < cleaning->compact &&
+        cleaning->now_s - entry->modified_ms / 1000 > CLEAN_AFTER_S) {
+        heddle_buffer_append(&cleaning->names, entry->name, strlen(entry->name) + 1);
+    }
+    return HEDDLE_OK;
+}
+
+/* Files that a compacted one repeats are deleted once they are old enough that nobody reads them any more. What cannot be
+ * deleted stays. */
+static void folder_clean(struct heddle_depot *depot, const char *folder, int64_t compact)
+{
+    struct cleaning cleaning = {.compact = compact, .now_s = (int64_t)time(NULL)};
     struct heddle_buffer path = {0};
-    struct stat info;
-    for (int64_t i = compact - 1; i >= 0; i--) {
-        bool any = false;
-        for (int form = 0; form < 2; form++) {
-            heddle_buffer_reset(&path);
-            heddle_buffer_append_format(&path, "%s/%" PRId64 "%s", folder, i, form == 0 ? "" : COMPACT);
-            const char *name = heddle_buffer_text(&path);
-            if (name != NULL && stat(name, &info) == 0) {
-                any = true;
-                if (time(NULL) - info.st_mtime > CLEAN_AFTER_S) {
-                    unlink(name);
-                }
-            }
-        }
-        if (!any) {
-            break;
+    (void)!heddle_depot_list(depot, folder, false, old_add, &cleaning, NULL);
+    const size_t length = heddle_buffer_check(&cleaning.names, NULL) == HEDDLE_OK ? cleaning.names.length : 0;
+    for (size_t at = 0; at < length; at += strlen((const char *)cleaning.names.bytes + at) + 1) {
+        heddle_buffer_reset(&path);
+        heddle_buffer_append_format(&path, "%s/%s", folder, (const char *)cleaning.names.bytes + at);
+        const char *name = heddle_buffer_text(&path);
+        if (name != NULL) {
+            (void)!heddle_depot_remove(depot, name, NULL);
         }
     }
+    heddle_buffer_free(&cleaning.names);
     heddle_buffer_free(&path);
 }
 
-int heddle_file_log_write(const char *folder, const struct heddle_stream_files *files, size_t added,
-                          int64_t batch, struct heddle_error *error)
+int heddle_file_log_write(struct heddle_depot *depot, const char *folder,
+                          const struct heddle_stream_files *files, size_t added, int64_t batch,
+                          struct heddle_error *error)
 {
     struct numbers numbers;
     struct heddle_buffer text = {0};
     struct heddle_buffer path = {0};
-    HEDDLE_TRY(folder_list(folder, &numbers, error));
+    HEDDLE_TRY(folder_list(depot, folder, &numbers, error));
     const bool compact = (batch + 1) % compact_interval(numbers.compact) == 0;
     bool good = true;
     heddle_buffer_append_text(&text, HEADER);
@@ -333,14 +344,14 @@ int heddle_file_log_write(const char *folder, const struct heddle_stream_files *
     if (!good || name == NULL || heddle_buffer_text(&text) == NULL) {
         status = heddle_error_out_of_memory(error);
     } else {
-        status = heddle_file_create(name, text.bytes, text.length, error);
+        status = heddle_depot_create(depot, name, text.bytes, text.length, error);
     }
     if (status == HEDDLE_CLOSED) {
         status = heddle_error_set(error, HEDDLE_IO,
                                   "%s is there already: another process writes this checkpoint", name);
     }
     if (status == HEDDLE_OK && compact) {
-        folder_clean(folder, batch);
+        folder_clean(depot, folder, batch);
     }
     heddle_buffer_free(&text);
     heddle_buffer_free(&path);

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "fs/depot.h"
 
 struct heddle_stream_file {
     const char *path; /* absolute, as the file system has it */
@@ -36,14 +37,15 @@ HEDDLE_MUST_CHECK int heddle_file_log_parse(const char *text, size_t length, str
 
 /* Reads the whole log in `folder`, oldest entries first, and the newest offset (-1 = there is no log). Errors: HEDDLE_SOURCE,
  * HEDDLE_IO, HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_file_log_read(const char *folder, struct heddle_arena *arena,
-                                           struct heddle_stream_files *files, int64_t *newest_out,
-                                           struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_file_log_read(struct heddle_depot *depot, const char *folder,
+                                           struct heddle_arena *arena, struct heddle_stream_files *files,
+                                           int64_t *newest_out, struct heddle_error *error);
 
 /* Writes offset `batch`, whose files are the last `added` of `files`, all others being older ones. Errors: HEDDLE_IO (also
  * where that offset is there already: another process writes the same log), HEDDLE_OUT_OF_MEMORY. */
-HEDDLE_MUST_CHECK int heddle_file_log_write(const char *folder, const struct heddle_stream_files *files,
-                                            size_t added, int64_t batch, struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_file_log_write(struct heddle_depot *depot, const char *folder,
+                                            const struct heddle_stream_files *files, size_t added,
+                                            int64_t batch, struct heddle_error *error);
 
 /* Appends a path as a URI of Java: "file:///" and the path, with what RFC 2396 does not allow in a path as %XX (bytes above
  * 0x7f stay). And back: false where `uri` is none of a local file. */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-
 enum { SCHEMA_BYTES_MAX = 16 * 1024 * 1024 };
 
 static bool type_find(const json_t *value, enum heddle_type *type)
@@ -65,8 +63,8 @@ int heddle_stream_schema_parse(const char *text, size_t length, struct heddle_ar
     return status;
 }
 
-int heddle_stream_schema_read(const char *folder, struct heddle_arena *arena, struct heddle_schema *schema,
-                              struct heddle_error *error)
+int heddle_stream_schema_read(struct heddle_depot *depot, const char *folder, struct heddle_arena *arena,
+                              struct heddle_schema *schema, struct heddle_error *error)
 {
     struct heddle_error own = {0};
     struct heddle_buffer text = {0};
@@ -75,7 +73,7 @@ int heddle_stream_schema_read(const char *folder, struct heddle_arena *arena, st
     *schema = (struct heddle_schema){0};
     const char *path = heddle_arena_format(arena, "%s/schema", folder);
     int status = path == NULL ? heddle_error_out_of_memory(error)
-                              : heddle_file_read(path, SCHEMA_BYTES_MAX, &text, &found, error);
+                              : heddle_depot_read(depot, path, SCHEMA_BYTES_MAX, &text, &found, error);
     if (status == HEDDLE_OK && found) {
         status = heddle_stream_schema_parse(text.length > 0 ? (const char *)text.bytes : "", text.length,
                                             arena, schema, error);
@@ -87,8 +85,8 @@ int heddle_stream_schema_read(const char *folder, struct heddle_arena *arena, st
     return status;
 }
 
-int heddle_stream_schema_write(const char *folder, const struct heddle_schema *schema,
-                               struct heddle_error *error)
+int heddle_stream_schema_write(struct heddle_depot *depot, const char *folder,
+                               const struct heddle_schema *schema, struct heddle_error *error)
 {
     struct heddle_buffer path = {0};
     json_t *columns = json_array();
@@ -104,7 +102,7 @@ int heddle_stream_schema_write(const char *folder, const struct heddle_schema *s
     heddle_buffer_append_format(&path, "%s/schema", folder);
     const char *name = heddle_buffer_text(&path);
     int status = text == NULL || name == NULL ? heddle_error_out_of_memory(error)
-                                              : heddle_file_create(name, text, strlen(text), error);
+                                              : heddle_depot_create(depot, name, text, strlen(text), error);
     json_decref(columns);
     json_decref(object);
     free(text);

@@ -220,9 +220,11 @@ static int log_write(struct file_stream *files, size_t taken, struct heddle_erro
         return HEDDLE_OK;
     }
     if (strcmp(files->base.options->source.type, "jsonl") == 0) {
-        HEDDLE_TRY(heddle_stream_schema_write(files->base.options->folder, &files->base.schema, error));
+        HEDDLE_TRY(heddle_stream_schema_write(files->base.options->depot, files->base.options->folder,
+                                              &files->base.schema, error));
     }
-    return heddle_file_log_write(files->log_folder, &files->logged, taken, files->newest + 1, error);
+    return heddle_file_log_write(files->base.options->depot, files->log_folder, &files->logged, taken,
+                                 files->newest + 1, error);
 }
 
 static int files_plan(struct heddle_stream *stream, const char *start, bool unlimited,
@@ -418,8 +420,8 @@ static int log_read(struct file_stream *files, struct heddle_error *error)
     if (files->log_folder == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    HEDDLE_TRY(
-        heddle_file_log_read(files->log_folder, files->base.arena, &files->logged, &files->newest, error));
+    HEDDLE_TRY(heddle_file_log_read(files->base.options->depot, files->log_folder, files->base.arena,
+                                    &files->logged, &files->newest, error));
     for (size_t i = 0; i < files->logged.count; i++) {
         HEDDLE_TRY(seen_add(files, &files->logged.items[i], error));
     }
@@ -441,8 +443,8 @@ static int schema_fill(struct file_stream *files, struct heddle_error *error)
         at++;
     }
     if (files->base.options->folder != NULL) {
-        HEDDLE_TRY(
-            heddle_stream_schema_read(files->base.options->folder, files->base.arena, &declared, error));
+        HEDDLE_TRY(heddle_stream_schema_read(files->base.options->depot, files->base.options->folder,
+                                             files->base.arena, &declared, error));
     }
     HEDDLE_TRY(heddle_arena_create(0, &arena, error));
     int status = heddle_stream_path_given(&files->root, files->listed.items[at].path, arena, &path, error);

@@ -18,6 +18,7 @@
 #define HEDDLE_SOURCE_STREAM_STREAM_H
 
 #include "base/buffer.h"
+#include "fs/depot.h"
 #include "source/source.h"
 
 struct heddle_stream;
@@ -25,6 +26,7 @@ struct heddle_stream;
 /* Everything is borrowed until close. */
 struct heddle_stream_options {
     struct heddle_source_options source; /* `limit` does not count here: see the range */
+    struct heddle_depot *depot;          /* that the folder lies in, NULL = this machine */
     const char *
         folder; /* of the stream's checkpoint; NULL = nothing is kept (the file source then forgets what it saw) */
 };

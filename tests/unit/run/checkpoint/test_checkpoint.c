@@ -31,7 +31,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    return heddle_fresh(folder, NULL) == HEDDLE_OK ? rmdir(folder) : -1;
+    return heddle_fresh(NULL, folder, NULL) == HEDDLE_OK ? rmdir(folder) : -1;
 }
 
 /* A path below the folder; valid until the next but one. */
@@ -70,7 +70,7 @@ static struct heddle_checkpoint *checkpoint_open(void)
 {
     struct heddle_checkpoint *checkpoint = NULL;
     struct heddle_error error = {0};
-    if (heddle_checkpoint_open(folder, &checkpoint, &error) != HEDDLE_OK) {
+    if (heddle_checkpoint_open(NULL, folder, &checkpoint, &error) != HEDDLE_OK) {
         fail_msg("%s", error.message);
     }
     return checkpoint;
@@ -80,7 +80,7 @@ static void expect_refused(const char *part)
 {
     struct heddle_checkpoint *checkpoint = NULL;
     struct heddle_error error = {0};
-    assert_int_equal(heddle_checkpoint_open(folder, &checkpoint, &error), HEDDLE_IO);
+    assert_int_equal(heddle_checkpoint_open(NULL, folder, &checkpoint, &error), HEDDLE_IO);
     if (strstr(error.message, part) == NULL) {
         fail_msg("`%s` is not in `%s`", part, error.message);
     }
@@ -302,7 +302,7 @@ static void what_is_no_checkpoint_of_spark_is_refused(void **state)
 static int whole_life(void)
 {
     struct heddle_checkpoint *checkpoint = NULL;
-    int status = heddle_checkpoint_open(folder, &checkpoint, NULL);
+    int status = heddle_checkpoint_open(NULL, folder, &checkpoint, NULL);
     if (status == HEDDLE_OK) {
         status = heddle_checkpoint_set_start(checkpoint, "{\"a\":-1}", NULL);
     }
@@ -325,7 +325,7 @@ static void every_failed_allocation_is_reported_and_nothing_leaks(void **state)
     int status = HEDDLE_OUT_OF_MEMORY;
     for (long i = 1; status == HEDDLE_OUT_OF_MEMORY; i++) {
         assert_true(i < 1000);
-        assert_int_equal(heddle_fresh(folder, NULL), HEDDLE_OK);
+        assert_int_equal(heddle_fresh(NULL, folder, NULL), HEDDLE_OK);
         heddle_memory_fail_at(i);
         status = whole_life();
         heddle_memory_fail_at(0);

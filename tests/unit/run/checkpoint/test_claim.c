@@ -35,7 +35,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    assert_int_equal(heddle_fresh(folder, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_fresh(NULL, folder, NULL), HEDDLE_OK);
     (void)unlink(in_folder("lock"));
     (void)unlink(in_folder("precious"));
     return rmdir(folder);
@@ -50,7 +50,7 @@ static struct heddle_claim *must_open(const char *load, bool fresh)
 {
     struct heddle_claim *claim = NULL;
     struct heddle_error error = {0};
-    if (heddle_claim_open(folder, load, fresh, &claim, &error) != HEDDLE_OK) {
+    if (heddle_claim_open(NULL, folder, load, fresh, &claim, &error) != HEDDLE_OK) {
         fail_msg("%s", error.message);
     }
     return claim;
@@ -60,7 +60,7 @@ static void assert_refused(const char *load, int wanted, const char *sentence)
 {
     struct heddle_claim *claim = NULL;
     struct heddle_error error = {0};
-    assert_int_equal(heddle_claim_open(folder, load, false, &claim, &error), wanted);
+    assert_int_equal(heddle_claim_open(NULL, folder, load, false, &claim, &error), wanted);
     assert_null(claim);
     if (strstr(error.message, sentence) == NULL) {
         fail_msg("\"%s\" does not say \"%s\"", error.message, sentence);
@@ -87,7 +87,7 @@ static void the_lock_ends_with_a_process_that_is_killed(void **state)
     const pid_t child = fork();
     if (child == 0) {
         struct heddle_claim *claim = NULL;
-        if (heddle_claim_open(folder, "a7", false, &claim, NULL) != HEDDLE_OK ||
+        if (heddle_claim_open(NULL, folder, "a7", false, &claim, NULL) != HEDDLE_OK ||
             write(ready[1], "y", 1) != 1) {
             _exit(1);
         }
@@ -200,7 +200,7 @@ static void fresh_deletes_what_runs_keep_and_nothing_else(void **state)
     put("precious", "x");
     snprintf(name, sizeof name, "%s", in_folder("precious"));
     assert_int_equal(symlink(name, in_folder("sources")), 0);
-    assert_int_equal(heddle_fresh(folder, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_fresh(NULL, folder, NULL), HEDDLE_OK);
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
         assert_int_not_equal(access(in_folder(gone[i]), F_OK), 0);
     }
@@ -220,7 +220,7 @@ static void every_allocation_may_fail(void **state)
     for (; status != HEDDLE_OK && countdown < 200; countdown++) {
         claim = NULL;
         heddle_memory_fail_at(countdown);
-        status = heddle_claim_open(folder, "a7", false, &claim, NULL);
+        status = heddle_claim_open(NULL, folder, "a7", false, &claim, NULL);
         if (status == HEDDLE_OK) {
             status = heddle_claim_announce(claim, "fp32", NULL);
         }

@@ -32,7 +32,7 @@ static int teardown(void **state)
     heddle_arena_destroy(arena);
     snprintf(path, sizeof path, "%s/lock", folder);
     (void)unlink(path);
-    return heddle_fresh(folder, NULL) == HEDDLE_OK ? rmdir(folder) : -1;
+    return heddle_fresh(NULL, folder, NULL) == HEDDLE_OK ? rmdir(folder) : -1;
 }
 
 static void put(const char *name, const char *text)
@@ -79,7 +79,7 @@ static void what_is_done_and_pending_is_told_apart(void **state)
     put_checkpoint();
     put("rejects/removal.jsonl", "{}\n{}\n{}\n");
     put("receipt.json", "{\"status\": \"interrupted\", \"rows_read\": 1200}");
-    if (heddle_standing_read(folder, arena, &standing, &error) != HEDDLE_OK) {
+    if (heddle_standing_read(folder, NULL, arena, &standing, &error) != HEDDLE_OK) {
         fail_msg("%s", error.message);
     }
     assert_int_equal(standing.stream_count, 1);
@@ -108,9 +108,9 @@ static void a_run_that_has_the_checkpoint_is_named(void **state)
     (void)state;
     struct heddle_standing standing;
     struct heddle_claim *claim = NULL;
-    assert_int_equal(heddle_claim_open(folder, "a7", false, &claim, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_claim_open(NULL, folder, "a7", false, &claim, NULL), HEDDLE_OK);
     assert_int_equal(heddle_claim_announce(claim, "bf16", NULL), HEDDLE_OK);
-    assert_int_equal(heddle_standing_read(folder, arena, &standing, NULL), HEDDLE_OK);
+    assert_int_equal(heddle_standing_read(folder, NULL, arena, &standing, NULL), HEDDLE_OK);
     assert_true(standing.running);
     assert_int_equal(standing.process, getpid());
     assert_string_equal(standing.load, "a7");
@@ -123,7 +123,8 @@ static void a_folder_that_is_not_there_is_said(void **state)
     (void)state;
     struct heddle_standing standing;
     struct heddle_error error = {0};
-    assert_int_equal(heddle_standing_read("/nonexistent/checkpoint", arena, &standing, &error), HEDDLE_IO);
+    assert_int_equal(heddle_standing_read("/nonexistent/checkpoint", NULL, arena, &standing, &error),
+                     HEDDLE_IO);
     assert_non_null(strstr(error.message, "there is no checkpoint at /nonexistent/checkpoint"));
 }
 
@@ -139,7 +140,7 @@ static void every_allocation_may_fail(void **state)
         heddle_memory_fail_at(countdown);
         status = heddle_arena_create(0, &small, NULL);
         if (status == HEDDLE_OK) {
-            status = heddle_standing_read(folder, small, &standing, NULL);
+            status = heddle_standing_read(folder, NULL, small, &standing, NULL);
         }
         heddle_memory_fail_at(-1);
         heddle_arena_destroy(small);

@@ -96,6 +96,14 @@ static inline int memory_put(void *self, const char *name, const void *bytes, si
     return memory_write(store, object, bytes, length, error);
 }
 
+static inline int memory_create(void *self, const char *name, const void *bytes, size_t length,
+                                struct heddle_error *error)
+{
+    return memory_object_find(self, name) != NULL
+               ? heddle_error_set(error, HEDDLE_IO, "%s is there already", name)
+               : memory_put(self, name, bytes, length, error);
+}
+
 static inline int memory_append(void *self, const char *name, const void *bytes, size_t length,
                                 struct heddle_error *error)
 {
@@ -124,6 +132,7 @@ static inline struct heddle_journal_store memory_store_as_store(struct memory_st
         .appends = appends,
         .list = memory_list,
         .read = memory_read,
+        .create = memory_create,
         .put = memory_put,
         .append = memory_append,
         .remove = memory_remove,

@@ -44,7 +44,7 @@ static const struct heddle_reject_limit NO_LIMIT = {.limited = false, .ratio = -
 static struct heddle_rejects *open_with(const struct heddle_reject_limit *limit)
 {
     struct heddle_rejects *rejects = NULL;
-    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_ANEW, limit, &rejects, NULL),
+    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_ANEW, NULL, limit, &rejects, NULL),
                      HEDDLE_OK);
     return rejects;
 }
@@ -188,8 +188,9 @@ static size_t count_lines(const char *name)
 static struct heddle_rejects *go_on(uint64_t unit)
 {
     struct heddle_rejects *rejects = NULL;
-    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, &NO_LIMIT, &rejects, NULL),
-                     HEDDLE_OK);
+    assert_int_equal(
+        heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, NULL, &NO_LIMIT, &rejects, NULL),
+        HEDDLE_OK);
     assert_int_equal(heddle_rejects_begin(rejects, unit, NULL), HEDDLE_OK);
     return rejects;
 }
@@ -281,8 +282,9 @@ static void files_that_are_not_ours_are_named(void **state)
     fputs("{\"hello\": 1}\n", file);
     fclose(file);
     struct heddle_error error = {0};
-    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, &NO_LIMIT, &rejects, NULL),
-                     HEDDLE_OK);
+    assert_int_equal(
+        heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, NULL, &NO_LIMIT, &rejects, NULL),
+        HEDDLE_OK);
     assert_int_equal(heddle_rejects_begin(rejects, 0, &error), HEDDLE_IO);
     assert_non_null(strstr(error.message, "removal.jsonl"));
     heddle_rejects_close(rejects);
@@ -291,8 +293,9 @@ static void files_that_are_not_ours_are_named(void **state)
     assert_non_null(file);
     fputs("{\"format\": 9, \"unit\": 0}", file);
     fclose(file);
-    assert_int_equal(heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, &NO_LIMIT, &rejects, NULL),
-                     HEDDLE_OK);
+    assert_int_equal(
+        heddle_rejects_open(folder, "00ff", HEDDLE_REJECTS_GO_ON, NULL, &NO_LIMIT, &rejects, NULL),
+        HEDDLE_OK);
     assert_int_equal(heddle_rejects_begin(rejects, 0, &error), HEDDLE_IO);
     assert_non_null(strstr(error.message, "another version"));
     heddle_rejects_close(rejects);
