@@ -147,10 +147,7 @@ static int plan_job(struct heddle_cli *cli, const struct heddle_job *job)
     if (seconds < 0) {
         return HEDDLE_EXIT_USAGE;
     }
-    int status = heddle_options_set_job(&cli->options, job, &error);
-    if (status == HEDDLE_OK) {
-        status = heddle_plan_create(job, &plan, &error);
-    }
+    int status = heddle_plan_create(job, &plan, &error);
     if (status == HEDDLE_OK) {
         status = forecast_job(cli, plan, &forecast, &error);
     }

@@ -123,10 +123,6 @@ static int load_job(struct heddle_cli *cli, const struct heddle_job *job)
 {
     struct loading loading = {.status = HEDDLE_INTERNAL};
     struct heddle_error error = {0};
-    if (heddle_options_set_job(&cli->options, job, &error) != HEDDLE_OK) {
-        heddle_cli_fail(cli, &error);
-        return HEDDLE_EXIT_JOB;
-    }
     const int refused = may_start_afresh(cli);
     if (refused != HEDDLE_EXIT_OK) {
         return refused;

@@ -18,27 +18,22 @@ int heddle_command_check(struct heddle_cli *cli)
     if (code != HEDDLE_EXIT_OK) {
         return code;
     }
-    if (heddle_options_set_job(&cli->options, job, &error) != HEDDLE_OK) {
-        heddle_cli_fail(cli, &error);
-        code = HEDDLE_EXIT_JOB;
-    } else if (heddle_plan_create(job, &plan, &error) != HEDDLE_OK && !cli->quiet) {
+    if (heddle_plan_create(job, &plan, &error) != HEDDLE_OK && !cli->quiet) {
         /* A valid job of import-spec may ask for more than this version runs: said, but no mistake of the file. */
         fprintf(cli->err, "%s: warning: %s\n", cli->positional[0], error.message);
     }
-    if (code == HEDDLE_EXIT_OK) {
-        struct heddle_buffer text = {0};
-        if (heddle_cli_flag_value(cli, "explain") != NULL) {
-            heddle_options_explain(&cli->options, &text);
-        }
-        if (cli->json) {
-            heddle_buffer_append_text(&text, "{\"ok\": true}\n");
-        } else {
-            heddle_buffer_append_format(
-                &text, "%s is sound: %zu sources, %zu node targets, %zu relationship targets\n",
-                cli->positional[0], job->source_count, job->node_count, job->relationship_count);
-        }
-        code = heddle_cli_print(cli, &text);
+    struct heddle_buffer text = {0};
+    if (heddle_cli_flag_value(cli, "explain") != NULL) {
+        heddle_options_explain(&cli->options, &text);
     }
+    if (cli->json) {
+        heddle_buffer_append_text(&text, "{\"ok\": true}\n");
+    } else {
+        heddle_buffer_append_format(
+            &text, "%s is sound: %zu sources, %zu node targets, %zu relationship targets\n",
+            cli->positional[0], job->source_count, job->node_count, job->relationship_count);
+    }
+    code = heddle_cli_print(cli, &text);
     heddle_plan_destroy(plan);
     heddle_job_destroy(job);
     return code;

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "cli/problems.h"
+#include "run/checkpoint/place.h"
 #include "run/checkpoint/standing.h"
 #include "run/stores.h"
 
@@ -9,19 +10,9 @@
 static int folder_of_job(struct heddle_cli *cli, const char **folder_out)
 {
     struct heddle_job *job = NULL;
-    struct heddle_error error = {0};
-    int code = heddle_cli_read_job(cli, cli->positional[0], &job);
-    if (code != HEDDLE_EXIT_OK) {
-        return code;
-    }
-    if (heddle_options_set_job(&cli->options, job, &error) != HEDDLE_OK) {
-        heddle_cli_fail(cli, &error);
-        code = HEDDLE_EXIT_JOB;
-    } else {
-        const char *given = cli->options.values[HEDDLE_OPTION_CHECKPOINT].text;
-        *folder_out = given != NULL && given[0] != '\0'
-                          ? heddle_arena_format(cli->arena, "%s", given)
-                          : heddle_arena_format(cli->arena, ".heddle/%s", job->name);
+    const int code = heddle_cli_read_job(cli, cli->positional[0], &job);
+    if (code == HEDDLE_EXIT_OK) {
+        *folder_out = heddle_checkpoint_place(&cli->options, job->name, cli->arena);
     }
     heddle_job_destroy(job);
     return code;

@@ -14,7 +14,7 @@ static void print_problem(const struct heddle_cli *cli, const char *path,
             problem->message, problem->code);
 }
 
-int heddle_cli_read_job(const struct heddle_cli *cli, const char *path, struct heddle_job **job_out)
+static int read_file(const struct heddle_cli *cli, const char *path, struct heddle_job **job_out)
 {
     struct heddle_job_problems problems = {0};
     struct heddle_error error = {0};
@@ -32,4 +32,18 @@ int heddle_cli_read_job(const struct heddle_cli *cli, const char *path, struct h
     }
     heddle_job_problems_free(&problems);
     return code;
+}
+
+int heddle_cli_read_job(struct heddle_cli *cli, const char *path, struct heddle_job **job_out)
+{
+    struct heddle_error error = {0};
+    *job_out = NULL;
+    const int code = read_file(cli, path, job_out);
+    if (code != HEDDLE_EXIT_OK || heddle_options_set_job(&cli->options, *job_out, &error) == HEDDLE_OK) {
+        return code;
+    }
+    heddle_cli_fail(cli, &error);
+    heddle_job_destroy(*job_out);
+    *job_out = NULL;
+    return error.status == HEDDLE_OUT_OF_MEMORY ? HEDDLE_EXIT_INTERNAL : HEDDLE_EXIT_JOB;
 }

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "run/checkpoint/fresh.h"
+#include "run/checkpoint/place.h"
 #include "run/models/model_open.h"
 #include "run/state.h"
 
@@ -90,9 +91,7 @@ static int open_depot(struct heddle_run *run, const char *place, struct heddle_e
 /* Which load this is, and that this run alone has its checkpoint. */
 static int open_claim(struct heddle_run *run, struct heddle_error *error)
 {
-    const char *folder = heddle_run_text(run, HEDDLE_OPTION_CHECKPOINT);
-    const char *place =
-        folder != NULL ? folder : heddle_arena_format(run->arena, ".heddle/%s", run->job->name);
+    const char *place = heddle_checkpoint_place(run->options, run->job->name, run->arena);
     uint64_t identity = run->job->content_hash;
     for (size_t i = 0; i < run->job->source_count; i++) {
         const char *path = run->job->sources[i].path;
