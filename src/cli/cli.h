@@ -110,6 +110,7 @@ int heddle_command_run(struct heddle_cli *cli);
 int heddle_command_check(struct heddle_cli *cli);
 int heddle_command_plan(struct heddle_cli *cli);
 int heddle_command_status(struct heddle_cli *cli);
+int heddle_command_clean(struct heddle_cli *cli);
 int heddle_command_search(struct heddle_cli *cli);
 int heddle_command_generate(struct heddle_cli *cli);
 int heddle_command_cypher(struct heddle_cli *cli);

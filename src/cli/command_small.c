@@ -77,7 +77,7 @@ static const struct explanation EXPLANATIONS[] = {
     {"7",
      "The receipt or the verification does not balance: rows are missing or doubled. Do not trust the load."},
     {"8", "Loaded, with rejected rows within the limit. They are kept with their reasons in the checkpoint "
-          "folder."},
+          "folder.\nOf 'heddle clean': done, but nodes to which others attached relationships were kept."},
     {"70", "An internal error, or out of memory. Please report it."},
     {"130", "Interrupted. The transactions in flight were finished."},
     {"KEY_NULL",

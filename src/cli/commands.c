@@ -27,6 +27,7 @@ static const enum heddle_option_id RUN[] = {HEDDLE_OPTION_TO,
                                             HEDDLE_OPTION_CHECKPOINT,
                                             HEDDLE_OPTION_FRESH,
                                             HEDDLE_OPTION_YES,
+                                            HEDDLE_OPTION_LOAD_ID,
                                             HEDDLE_OPTION_LIMIT,
                                             HEDDLE_OPTION_TRIGGER,
                                             HEDDLE_OPTION_MAX_FILES_PER_TRIGGER,
@@ -51,6 +52,9 @@ static const enum heddle_option_id RUN[] = {HEDDLE_OPTION_TO,
                                             HEDDLE_OPTION_COUNT};
 
 static const enum heddle_option_id STATUS[] = {HEDDLE_OPTION_CHECKPOINT, HEDDLE_OPTION_COUNT};
+static const enum heddle_option_id CLEAN[] = {
+    HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
+    HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  HEDDLE_OPTION_YES,      HEDDLE_OPTION_COUNT};
 static const enum heddle_option_id SEARCH[] = {
     HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
     HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  MODEL_OPTIONS,          HEDDLE_OPTION_COUNT};
@@ -99,6 +103,13 @@ static const struct heddle_cli_flag GENERATE_FLAGS[] = {
     {"time", "T", "delta: the time that the log tells, for tables equal to the byte (now)"},
     {"bad-rows", "N", "plant this many rows that cannot be loaded, for tests (0)"},
     {"o", "PATH", "the file or folder to write (removals.FORMAT)"},
+    {NULL, NULL, NULL},
+};
+static const struct heddle_cli_flag CLEAN_FLAGS[] = {
+    {"load", "ID", "the load: the `load_id` of its receipt"},
+    {"dry-run", NULL, "count what would be deleted, and delete nothing"},
+    {"detach", NULL,
+     "delete nodes also where others attached relationships to them, and those relationships"},
     {NULL, NULL, NULL},
 };
 static const struct heddle_cli_flag CYPHER_FLAGS[] = {
@@ -174,6 +185,13 @@ const struct heddle_command heddle_commands[] = {
      "database is "
      "opened.\n\nExample: heddle status removals.yaml\n",
      NULL, STATUS, 1, 1, heddle_command_status},
+    {"clean", "clean JOB --load ID [--dry-run]", "take back what one load created",
+     "Deletes the nodes and relationships that the load created, in small transactions, and then its record; "
+     "what it\nonly matched stays. The load must have run with --load-id, which stamps what is created with "
+     "load_id. Nodes on\nwhich relationships of others hang are kept, and the command ends with 8, unless "
+     "--detach says otherwise.\nAsks first; stopped or killed in the middle it goes on when it is run "
+     "again.\n\nExample: heddle clean removals.yaml --load 2026-11-21 --dry-run --to neo4j://localhost\n",
+     CLEAN_FLAGS, CLEAN, 1, 1, heddle_command_clean},
     {"search", "search TEXT [--to URI]", "find the nodes whose text is nearest to TEXT",
      "Embeds TEXT with the model that the load used and asks the vector index.\n\n"
      "Example: heddle search \"hydraulic pump failure\" --to neo4j://localhost --show "

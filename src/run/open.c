@@ -9,6 +9,7 @@
 #include "run/checkpoint/place.h"
 #include "run/models/model_open.h"
 #include "run/state.h"
+#include "sink/stamp.h"
 
 int64_t heddle_run_number(const struct heddle_run *run, enum heddle_option_id id)
 {
@@ -97,9 +98,17 @@ static int open_claim(struct heddle_run *run, struct heddle_error *error)
         const char *path = run->job->sources[i].path;
         identity = heddle_hash_bytes(path, path == NULL ? 0 : strlen(path), identity);
     }
-    run->receipt.load_id = heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
+    const char *given = heddle_run_text(run, HEDDLE_OPTION_LOAD_ID);
+    run->receipt.load_id = given != NULL && strcmp(given, "auto") != 0
+                               ? given
+                               : heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
     if (place == NULL || run->receipt.load_id == NULL) {
         return heddle_error_out_of_memory(error);
+    }
+    if (given != NULL) {
+        HEDDLE_TRY(heddle_stamp_check_id(run->receipt.load_id, error));
+        HEDDLE_TRY(
+            heddle_stamp_targets(run->plan->targets, run->plan->target_count, run->receipt.load_id, error));
     }
     HEDDLE_TRY(open_depot(run, place, error));
     const bool fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0;

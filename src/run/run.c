@@ -91,7 +91,8 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
                  .host = heddle_claim_host(run->claim),
                  .has_progress = heddle_recorder_report(run->recorder)->begun || heddle_run_unit(run) > 0,
                  .checkpoint = run->folder,
-                 .fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0},
+                 .fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0,
+                 .stamps = heddle_run_text(run, HEDDLE_OPTION_LOAD_ID) != NULL},
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
         .ledger = *heddle_recorder_ledger(run->recorder),
     };

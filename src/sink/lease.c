@@ -52,6 +52,12 @@ int heddle_lease_check(const struct heddle_sink_options *options, const struct h
     if (record->fresh) {
         return HEDDLE_OK;
     }
+    if (lease->leaving) {
+        return heddle_error_set(error, HEDDLE_DATABASE,
+                                "load %s is being taken back: a `heddle clean` of it has not ended; run that "
+                                "again, then load again with --fresh",
+                                record->id);
+    }
     HEDDLE_TRY(check_pair(record, lease, graph, error));
     if (lease->epoch == 0) {
         return HEDDLE_OK;
@@ -68,6 +74,14 @@ int heddle_lease_check(const struct heddle_sink_options *options, const struct h
             "load %s was begun with another job file: give this one another --load-id, or "
             "start over with --fresh",
             record->id);
+    }
+    if (lease->stamps != record->stamps) {
+        return heddle_error_set(
+            error, HEDDLE_DATABASE,
+            "load %s was begun %s: what one load creates bears its id everywhere or nowhere; go on %s, or "
+            "start over with --fresh",
+            record->id, lease->stamps ? "with --load-id" : "without --load-id",
+            lease->stamps ? "with it" : "without it");
     }
     if (strcmp(lease->precision, precision) != 0) {
         return heddle_error_set(

@@ -18,6 +18,8 @@ struct heddle_lease {
     const char *host;
     const char *precision;
     const char *started; /* when, as a text */
+    bool stamps;         /* what it created bears its id */
+    bool leaving;        /* somebody began to take it back (sink/clean.h) and has not ended */
 };
 
 bool heddle_lease_knows(const struct heddle_load_record *record, const char *owner);

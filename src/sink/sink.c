@@ -28,8 +28,8 @@ static const struct {
     {"bolt+ssc://", &heddle_sink_neo4j},
 };
 
-static int find_backend(const char *to, const struct heddle_sink_backend **backend_out,
-                        struct heddle_error *error)
+int heddle_sink_backend_of(const char *to, const struct heddle_sink_backend **backend_out,
+                           struct heddle_error *error)
 {
     if (to == NULL || to[0] == '\0') {
         return heddle_error_set(
@@ -55,7 +55,7 @@ int heddle_sink_open(const struct heddle_sink_options *options, struct heddle_si
                      struct heddle_error *error)
 {
     const struct heddle_sink_backend *backend = NULL;
-    HEDDLE_TRY(find_backend(options->to, &backend, error));
+    HEDDLE_TRY(heddle_sink_backend_of(options->to, &backend, error));
     struct heddle_sink *sink = heddle_calloc(1, sizeof *sink);
     if (sink == NULL) {
         return heddle_error_out_of_memory(error);
@@ -144,7 +144,7 @@ int heddle_search_open(const struct heddle_search_options *options, struct heddl
                        struct heddle_error *error)
 {
     const struct heddle_sink_backend *backend = NULL;
-    HEDDLE_TRY(find_backend(options->to, &backend, error));
+    HEDDLE_TRY(heddle_sink_backend_of(options->to, &backend, error));
     struct heddle_search *search = heddle_calloc(1, sizeof *search);
     if (search == NULL) {
         return heddle_error_out_of_memory(error);

@@ -48,6 +48,7 @@ struct heddle_load_record {
     const char *host; /* the machine: runs of one host exclude each other by the lock on the checkpoint */
     const char *checkpoint; /* its folder, for messages */
     bool fresh;             /* start over: the marks of former runs are deleted */
+    bool stamps;            /* the targets stamp what they create (sink/stamp.h); for all runs of the load */
 };
 
 /* Everything is borrowed until close. */

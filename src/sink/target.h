@@ -93,12 +93,16 @@ struct heddle_target_touch {
     int column; /* holds the node's key */
 };
 
+/* The property that says which load made a node or a relationship (struct heddle_target, `stamp`). */
+#define HEDDLE_STAMP_PROPERTY "load_id"
+
 struct heddle_target {
     enum heddle_target_kind kind;
     const char *name;
-    size_t source;          /* number of the source, equal for targets fed by one pass */
-    bool merge;             /* MERGE, else CREATE */
-    bool bad_value_is_null; /* on_bad_value: null */
+    const char *stamp; /* a load id (sink/stamp.h) put on what is created, never on what is met; or NULL */
+    size_t source;     /* number of the source, equal for targets fed by one pass */
+    bool merge;        /* MERGE, else CREATE */
+    bool bad_value_is_null;                          /* on_bad_value: null */
     const struct heddle_target_property *properties; /* keys included */
     size_t property_count;
     const size_t *key; /* indices into properties; node: the node's key; relationship: may be empty */

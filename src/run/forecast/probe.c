@@ -85,6 +85,7 @@ static int load_sample(struct probing *probing, uint64_t rows, struct heddle_pro
     }
     set_text(&options, HEDDLE_OPTION_LIMIT, limit, (int64_t)rows);
     set_text(&options, HEDDLE_OPTION_CHECKPOINT, folder, 0);
+    set_text(&options, HEDDLE_OPTION_LOAD_ID, "", 0);
     set_text(&options, HEDDLE_OPTION_VERIFY, "off", 0);
     set_text(&options, HEDDLE_OPTION_REJECT_LIMIT, "none", -1);
     options.values[HEDDLE_OPTION_REJECT_LIMIT].ratio = -1;

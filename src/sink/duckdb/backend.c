@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "sink/duckdb/clean.h"
 #include "sink/duckdb/internal.h"
 
 static void sink_close(void *self)
@@ -146,4 +147,12 @@ const struct heddle_sink_backend heddle_sink_duckdb = {
     .search_describe = heddle_duckdb_search_describe,
     .search_query = heddle_duckdb_search_query,
     .search_close = heddle_duckdb_search_close,
+    .clean_open = heddle_duckdb_clean_open,
+    .clean_find = heddle_duckdb_clean_find,
+    .clean_count = heddle_duckdb_clean_count,
+    .clean_count_held = heddle_duckdb_clean_count_held,
+    .clean_take = heddle_duckdb_clean_take,
+    .clean_delete = heddle_duckdb_clean_delete,
+    .clean_forget = heddle_duckdb_clean_forget,
+    .clean_close = heddle_duckdb_clean_close,
 };

@@ -124,6 +124,10 @@ HEDDLE_MUST_CHECK int heddle_duckdb_transact(struct heddle_duckdb_sink *sink,
 
 /* record.c */
 HEDDLE_MUST_CHECK int heddle_duckdb_record_begin(struct heddle_duckdb_sink *sink, struct heddle_error *error);
+
+/* Names the tables in heddle_meta before the first row: a clean has to find those of a load that never finished. */
+HEDDLE_MUST_CHECK int heddle_duckdb_record_targets(struct heddle_duckdb_sink *sink,
+                                                   struct heddle_error *error);
 HEDDLE_MUST_CHECK int heddle_duckdb_finish(void *self, uint64_t *index_ns_out, struct heddle_error *error);
 
 /* marks.c */

@@ -198,6 +198,8 @@ static int road_build(struct builder *builder, size_t index)
     }
     HEDDLE_TRY(road_properties(builder, target, road));
     HEDDLE_TRY(road_labels(builder, target, road));
+    road->stamp = target->stamp;
+    builder->layout->tables[road->table].has_stamp |= target->stamp != NULL;
     road_key(target, road);
     return HEDDLE_OK;
 }
@@ -351,11 +353,20 @@ static int tables_reserve(struct builder *builder)
     return HEDDLE_OK;
 }
 
-/* The column `labels` is ours: a property of that name would be lost in it. */
-static int labels_are_free(struct builder *builder)
+/* The columns `labels` and `load_id` are ours: a property of that name would be lost in it. */
+static int own_columns_are_free(struct builder *builder)
 {
     for (size_t i = 0; i < builder->layout->table_count; i++) {
         const struct heddle_duckdb_table *table = &builder->layout->tables[i];
+        for (size_t j = 0; table->has_stamp && j < table->column_count; j++) {
+            if (strcasecmp(table->columns[j].name, HEDDLE_STAMP_PROPERTY) == 0) {
+                return heddle_error_set(builder->error, HEDDLE_INVALID,
+                                        "table %s: the column " HEDDLE_STAMP_PROPERTY
+                                        " holds the id of the load that made a row: rename the property, or "
+                                        "load without --load-id",
+                                        table->name);
+            }
+        }
         for (size_t j = 0; table->has_labels && j < table->column_count; j++) {
             if (strcasecmp(table->columns[j].name, HEDDLE_DUCKDB_LABELS) == 0) {
                 return heddle_error_set(builder->error, HEDDLE_INVALID,
@@ -403,7 +414,7 @@ int heddle_duckdb_layout_build(struct heddle_arena *arena, const struct heddle_t
         }
     }
     HEDDLE_TRY(keys_agree(&builder));
-    return labels_are_free(&builder);
+    return own_columns_are_free(&builder);
 }
 
 static int column_learn(struct heddle_duckdb_table *table, struct heddle_duckdb_column *column,

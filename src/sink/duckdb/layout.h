@@ -33,6 +33,7 @@ struct heddle_duckdb_table {
     bool relationship;
     bool unique;         /* the key columns are a PRIMARY KEY */
     bool has_labels;     /* there is a column `labels` */
+    bool has_stamp;      /* there is a column HEDDLE_STAMP_PROPERTY */
     bool made;           /* checked or created in the file */
     int64_t rows_before; /* rows when the load first met it */
     struct heddle_duckdb_column *columns;
@@ -56,6 +57,7 @@ struct heddle_duckdb_road {
     size_t start_table;  /* relationships: tables of the ends' nodes */
     size_t end_table;
     const char *labels;  /* nodes: the other labels as an SQL list, or NULL */
+    const char *stamp;   /* the load's id, put on rows that are new; or NULL */
     size_t *key_columns; /* table columns of the target's identity, in key order */
     size_t key_count;
 };

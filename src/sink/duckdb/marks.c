@@ -14,9 +14,22 @@
 #define META "main." HEDDLE_DUCKDB_META
 
 /* What heddle_meta holds of a load under (kind, load id). */
-static const char *const lease_kinds[] = {"load.epoch", "load.format",    "load.seed",   "load.owner",
-                                          "load.host",  "load.precision", "load.started"};
-enum { KIND_EPOCH, KIND_FORMAT, KIND_SEED, KIND_OWNER, KIND_HOST, KIND_PRECISION, KIND_STARTED, KIND_COUNT };
+static const char *const lease_kinds[] = {"load.epoch",  "load.format",    "load.seed",    "load.owner",
+                                          "load.host",   "load.precision", "load.started", "load.job",
+                                          "load.stamps", "load.leaving"};
+enum {
+    KIND_EPOCH,
+    KIND_FORMAT,
+    KIND_SEED,
+    KIND_OWNER,
+    KIND_HOST,
+    KIND_PRECISION,
+    KIND_STARTED,
+    KIND_JOB,
+    KIND_STAMPS,
+    KIND_LEAVING,
+    KIND_COUNT
+};
 
 /* The value of (kind, name) as a new text, or NULL where there is none. */
 static int meta_get(struct heddle_duckdb_sink *sink, const char *kind, const char *name, char **value_out,
@@ -95,7 +108,10 @@ static int lease_write(struct heddle_duckdb_sink *sink, struct heddle_error *err
                                             record->owner,
                                             or_empty(record->host),
                                             or_empty(record->precision),
-                                            now};
+                                            now,
+                                            or_empty(record->job),
+                                            record->stamps ? "yes" : "",
+                                            ""};
     int status = HEDDLE_OK;
     for (size_t i = 0; i < KIND_COUNT && status == HEDDLE_OK; i++) {
         if (i != KIND_STARTED || sink->epoch == 1) {
@@ -118,6 +134,8 @@ static int lease_take(struct heddle_duckdb_sink *sink, char *const values[KIND_C
         .host = or_empty(values[KIND_HOST]),
         .precision = or_empty(values[KIND_PRECISION]),
         .started = or_empty(values[KIND_STARTED]),
+        .stamps = or_empty(values[KIND_STAMPS])[0] != '\0',
+        .leaving = or_empty(values[KIND_LEAVING])[0] != '\0',
     };
     snprintf(graph, sizeof graph, "the file %.280s", sink->path);
     HEDDLE_TRY(heddle_lease_check(&sink->options, &lease, graph, error));

@@ -95,13 +95,29 @@ static void record_vector(struct heddle_duckdb_sink *sink, size_t index, struct 
     }
 }
 
+static int recorder_open(struct heddle_duckdb_sink *sink, struct recorder *recorder)
+{
+    return heddle_duck_prepare(sink->connection,
+                               "INSERT OR REPLACE INTO main." HEDDLE_DUCKDB_META " VALUES ($1, $2, $3)",
+                               &recorder->statement, recorder->error);
+}
+
+int heddle_duckdb_record_targets(struct heddle_duckdb_sink *sink, struct heddle_error *error)
+{
+    struct recorder recorder = {.error = error};
+    HEDDLE_TRY(recorder_open(sink, &recorder));
+    for (size_t i = 0; i < sink->options.target_count; i++) {
+        record_target(sink, i, &recorder);
+    }
+    heddle_duck_statement_destroy(recorder.statement);
+    return recorder.status;
+}
+
 static int records_write(struct heddle_duckdb_sink *sink, struct heddle_error *error)
 {
     const struct heddle_load_record *load = &sink->options.load;
     struct recorder recorder = {.error = error};
-    HEDDLE_TRY(heddle_duck_prepare(sink->connection,
-                                   "INSERT OR REPLACE INTO main." HEDDLE_DUCKDB_META " VALUES ($1, $2, $3)",
-                                   &recorder.statement, error));
+    HEDDLE_TRY(recorder_open(sink, &recorder));
     record(&recorder, "load", "id", load->id);
     record(&recorder, "load", "job", load->job);
     record(&recorder, "load", "model", load->model);

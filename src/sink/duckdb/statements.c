@@ -62,6 +62,9 @@ void heddle_duckdb_sql_create_table(struct heddle_buffer *sql, const struct hedd
     if (table->has_labels) {
         heddle_buffer_append_text(sql, ", \"" HEDDLE_DUCKDB_LABELS "\" VARCHAR[]");
     }
+    if (table->has_stamp) {
+        heddle_buffer_append_text(sql, ", \"" HEDDLE_STAMP_PROPERTY "\" VARCHAR");
+    }
     if (table->unique) {
         heddle_buffer_append_text(sql, ", PRIMARY KEY (");
         key_names(sql, table);
@@ -142,14 +145,19 @@ void heddle_duckdb_sql_insert(struct heddle_buffer *sql, const struct heddle_duc
         heddle_buffer_append_text(sql, i == 0 ? "" : ", ");
         heddle_duck_quote_name(sql, column_name(layout, index, i));
     }
-    heddle_buffer_append_text(sql,
-                              road->labels != NULL ? ", \"" HEDDLE_DUCKDB_LABELS "\") SELECT " : ") SELECT ");
+    heddle_buffer_append_text(sql, road->labels != NULL ? ", \"" HEDDLE_DUCKDB_LABELS "\"" : "");
+    heddle_buffer_append_text(sql, road->stamp != NULL ? ", \"" HEDDLE_STAMP_PROPERTY "\"" : "");
+    heddle_buffer_append_text(sql, ") SELECT ");
     for (size_t i = 0; i < road->column_count; i++) {
         heddle_buffer_append_format(sql, i == 0 ? "c%zu" : ", c%zu", i);
     }
     if (road->labels != NULL) {
         heddle_buffer_append_text(sql, ", ");
         heddle_buffer_append_text(sql, road->labels);
+    }
+    if (road->stamp != NULL) {
+        heddle_buffer_append_text(sql, ", ");
+        heddle_duck_quote_text(sql, road->stamp);
     }
     from_stage(sql, road);
     insert_where(sql, road, kind, bounded);
@@ -204,17 +212,23 @@ static size_t end_offset(const struct heddle_duckdb_layout *layout, size_t index
 void heddle_duckdb_sql_end_insert(struct heddle_buffer *sql, const struct heddle_duckdb_layout *layout,
                                   size_t index, enum heddle_duckdb_end end)
 {
+    const struct heddle_duckdb_road *road = &layout->roads[index];
     const struct heddle_duckdb_table *table = end_table(layout, index, end);
     const size_t offset = end_offset(layout, index, end);
     heddle_buffer_append_text(sql, "INSERT INTO main.");
     heddle_duck_quote_name(sql, table->name);
     heddle_buffer_append_text(sql, " (");
     key_names(sql, table);
-    heddle_buffer_append_text(sql, ") SELECT DISTINCT ");
+    heddle_buffer_append_text(sql, road->stamp != NULL ? ", \"" HEDDLE_STAMP_PROPERTY "\") SELECT DISTINCT "
+                                                       : ") SELECT DISTINCT ");
     for (size_t i = 0; i < table->key_count; i++) {
         heddle_buffer_append_format(sql, i == 0 ? "c%zu" : ", c%zu", offset + i);
     }
-    from_stage(sql, &layout->roads[index]);
+    if (road->stamp != NULL) {
+        heddle_buffer_append_text(sql, ", ");
+        heddle_duck_quote_text(sql, road->stamp);
+    }
+    from_stage(sql, road);
     heddle_buffer_append_text(sql, " ON CONFLICT (");
     key_names(sql, table);
     heddle_buffer_append_text(sql, ") DO NOTHING");

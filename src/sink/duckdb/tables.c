@@ -123,6 +123,8 @@ static int column_fit(struct heddle_duckdb_sink *sink, const struct heddle_duckd
 static const struct heddle_field labels_field = {
     .name = HEDDLE_DUCKDB_LABELS, .type = HEDDLE_TYPE_LIST, .item_type = HEDDLE_TYPE_STRING};
 
+static const struct heddle_field stamp_field = {.name = HEDDLE_STAMP_PROPERTY, .type = HEDDLE_TYPE_STRING};
+
 /* An existing table must have the primary key that this load relies on, and none that it does not know of. */
 static int key_fit(struct heddle_duckdb_sink *sink, const struct heddle_duckdb_table *table,
                    struct heddle_error *error)
@@ -174,6 +176,9 @@ static int table_fit(struct heddle_duckdb_sink *sink, struct heddle_duckdb_table
     }
     if (table->has_labels) {
         HEDDLE_TRY(column_fit(sink, table, HEDDLE_DUCKDB_LABELS, &labels_field, false, error));
+    }
+    if (table->has_stamp) {
+        HEDDLE_TRY(column_fit(sink, table, HEDDLE_STAMP_PROPERTY, &stamp_field, false, error));
     }
     return HEDDLE_OK;
 }
@@ -378,6 +383,9 @@ static int tables_prepare(struct heddle_duckdb_sink *sink, struct heddle_error *
 {
     HEDDLE_TRY(heddle_duckdb_record_begin(sink, error));
     HEDDLE_TRY(heddle_duckdb_epoch_take(sink, error));
+    if (sink->options.load.stamps) {
+        HEDDLE_TRY(heddle_duckdb_record_targets(sink, error));
+    }
     for (int kind = HEDDLE_TARGET_NODE; kind <= HEDDLE_TARGET_RELATIONSHIP; kind++) {
         for (size_t i = 0; i < sink->options.target_count; i++) {
             if ((int)sink->options.targets[i].kind == kind && road_known(sink, i)) {

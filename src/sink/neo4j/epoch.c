@@ -17,7 +17,8 @@ static const char *const constraints[] = {
 static const char *const node_read =
     "MATCH (l:HeddleLoad {id: $id}) RETURN l.epoch AS epoch, l.owner AS owner, l.host AS host, "
     "timestamp() - l.heartbeat AS age, l.format AS format, l.seed AS seed, l.precision AS precision, "
-    "toString(l.started_at) AS started";
+    "toString(l.started_at) AS started, l.stamped_labels IS NOT NULL AS stamps, "
+    "l.leaving IS NOT NULL AS leaving";
 
 /* A record of a version that had no epochs is a new load. The first SET takes the lock: only then does the epoch hold
  * still. Run twice (the answer was lost), it finds its own name. */
@@ -26,8 +27,10 @@ static const char *const node_take =
     "WITH l WHERE coalesce(l.epoch, 0) = $seen OR l.owner = $owner "
     "SET l.epoch = $seen + 1, l.owner = $owner, l.host = $host, l.heartbeat = timestamp(), "
     "l.done = CASE WHEN $fresh = 1 THEN -1 ELSE coalesce(l.done, -1) END, "
-    "l.format = $format, l.seed = $seed, l.parts = $parts, l.precision = $precision, l.job = $job "
-    "REMOVE l.locked RETURN l.epoch AS epoch";
+    "l.format = $format, l.seed = $seed, l.parts = $parts, l.precision = $precision, l.job = $job, "
+    "l.stamped_labels = CASE $stamps WHEN 1 THEN $labels ELSE null END, "
+    "l.stamped_types = CASE $stamps WHEN 1 THEN $types ELSE null END "
+    "REMOVE l.locked, l.leaving RETURN l.epoch AS epoch";
 
 static const char *const node_release =
     "MATCH (l:HeddleLoad {id: $id}) WHERE l.epoch = $seen SET l.heartbeat = 0";
@@ -41,7 +44,9 @@ enum {
     FIELD_FORMAT,
     FIELD_SEED,
     FIELD_PRECISION,
-    FIELD_STARTED
+    FIELD_STARTED,
+    FIELD_STAMPS,
+    FIELD_LEAVING
 };
 
 /* What the database says of the load. */
@@ -51,10 +56,50 @@ struct node {
     struct heddle_lease lease;
 };
 
+/* The first labels of the node targets, or the types of the relationship targets: what a clean looks through. */
+struct names {
+    const struct heddle_sink_options *options;
+    enum heddle_target_kind kind;
+};
+
+static const char *name_of(const struct heddle_target *target)
+{
+    return target->kind == HEDDLE_TARGET_NODE ? target->labels[0] : target->type;
+}
+
+/* The target's name is that of no target of its kind before it. */
+static bool is_first_of_name(const struct names *names, size_t index)
+{
+    const struct heddle_target *targets = names->options->targets;
+    for (size_t i = 0; i < index; i++) {
+        if (targets[i].kind == names->kind && strcmp(name_of(&targets[i]), name_of(&targets[index])) == 0) {
+            return false;
+        }
+    }
+    return targets[index].kind == names->kind;
+}
+
+static void put_names(struct heddle_pack *pack, const void *context)
+{
+    const struct names *names = context;
+    uint32_t count = 0;
+    for (size_t i = 0; i < names->options->target_count; i++) {
+        count += is_first_of_name(names, i) ? 1 : 0;
+    }
+    heddle_pack_list(pack, count);
+    for (size_t i = 0; i < names->options->target_count; i++) {
+        if (is_first_of_name(names, i)) {
+            heddle_pack_text(pack, name_of(&names->options->targets[i]));
+        }
+    }
+}
+
 static int ask(struct heddle_load *load, const char *text, const struct node *node,
                struct heddle_arena *arena, struct heddle_bolt_result *result, struct heddle_error *error)
 {
     const struct heddle_load_record *record = &load->options->load;
+    const struct names labels = {load->options, HEDDLE_TARGET_NODE};
+    const struct names types = {load->options, HEDDLE_TARGET_RELATIONSHIP};
     const struct heddle_ask_parameter parameters[] = {
         {.name = "id", .text = record->id},
         {.name = "owner", .text = record->owner},
@@ -66,6 +111,9 @@ static int ask(struct heddle_load *load, const char *text, const struct node *no
         {.name = "parts", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)load->parts},
         {.name = "format", .kind = HEDDLE_ASK_INTEGER, .integer = HEDDLE_LEASE_FORMAT},
         {.name = "fresh", .kind = HEDDLE_ASK_INTEGER, .integer = record->fresh ? 1 : 0},
+        {.name = "stamps", .kind = HEDDLE_ASK_INTEGER, .integer = record->stamps ? 1 : 0},
+        {.name = "labels", .kind = HEDDLE_ASK_WRITTEN, .write = put_names, .context = &labels},
+        {.name = "types", .kind = HEDDLE_ASK_WRITTEN, .write = put_names, .context = &types},
     };
     const struct heddle_ask whole = {
         .text = text,
@@ -76,6 +124,11 @@ static int ask(struct heddle_load *load, const char *text, const struct node *no
         .once = text == node_release,
     };
     return heddle_ask_run(load->control, &whole, arena, result, error);
+}
+
+static bool is_true(const struct heddle_value *value)
+{
+    return value->type == HEDDLE_VALUE_BOOLEAN && value->boolean;
 }
 
 static int read_node(struct heddle_load *load, struct node *node, struct heddle_arena *arena,
@@ -96,6 +149,8 @@ static int read_node(struct heddle_load *load, struct node *node, struct heddle_
     node->lease.seed = heddle_ask_cell_integer(&result, 0, FIELD_SEED);
     node->lease.precision = heddle_ask_cell_text(&result, 0, FIELD_PRECISION);
     node->lease.started = heddle_ask_cell_text(&result, 0, FIELD_STARTED);
+    node->lease.stamps = is_true(heddle_ask_cell(&result, 0, FIELD_STAMPS));
+    node->lease.leaving = is_true(heddle_ask_cell(&result, 0, FIELD_LEAVING));
     if (heddle_ask_cell(&result, 0, FIELD_AGE)->type == HEDDLE_VALUE_INTEGER) {
         node->age_ms = heddle_ask_cell_integer(&result, 0, FIELD_AGE);
     }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "sink/backend.h"
+#include "sink/neo4j/clean.h"
 #include "sink/neo4j/epoch.h"
 #include "sink/neo4j/load.h"
 #include "sink/neo4j/marks.h"
@@ -223,4 +224,12 @@ const struct heddle_sink_backend heddle_sink_neo4j = {
     .search_describe = heddle_neo4j_search_describe,
     .search_query = heddle_neo4j_search_query,
     .search_close = heddle_neo4j_search_close,
+    .clean_open = heddle_neo4j_clean_open,
+    .clean_find = heddle_neo4j_clean_find,
+    .clean_count = heddle_neo4j_clean_count,
+    .clean_count_held = heddle_neo4j_clean_count_held,
+    .clean_take = heddle_neo4j_clean_take,
+    .clean_delete = heddle_neo4j_clean_delete,
+    .clean_forget = heddle_neo4j_clean_forget,
+    .clean_close = heddle_neo4j_clean_close,
 };

@@ -123,6 +123,16 @@ static size_t put_key_map(struct heddle_buffer *out, const struct heddle_target 
     return at;
 }
 
+/* ON CREATE SET x.load_id = "…" behind a MERGE. The id is text of the statement: it is the load's, not a row's, and
+ * holds nothing but letters, digits and . _ : + - (sink/stamp.h). */
+static void put_stamp(struct heddle_buffer *out, const struct heddle_target *target, const char *variable)
+{
+    if (target->stamp != NULL) {
+        heddle_buffer_append_format(out, " ON CREATE SET %s.`" HEDDLE_STAMP_PROPERTY "` = ", variable);
+        put_string(out, target->stamp);
+    }
+}
+
 /* SET x.`p` = r[at], … over the properties that are no key. */
 static size_t put_set(struct heddle_buffer *out, const struct heddle_target *target, const char *variable,
                       size_t at)
@@ -143,7 +153,7 @@ static size_t put_set(struct heddle_buffer *out, const struct heddle_target *tar
 /* The map of a CREATE: keys first, then the rest, all in one. */
 static size_t put_whole_map(struct heddle_buffer *out, const struct heddle_target *target, size_t at)
 {
-    if (target->property_count == 0) {
+    if (target->property_count == 0 && target->stamp == NULL) {
         return at;
     }
     put(out, " {");
@@ -158,6 +168,10 @@ static size_t put_whole_map(struct heddle_buffer *out, const struct heddle_targe
             put_pair(out, target->properties[i].name, at++);
             first = false;
         }
+    }
+    if (target->stamp != NULL) {
+        put(out, first ? "`" HEDDLE_STAMP_PROPERTY "`: " : ", `" HEDDLE_STAMP_PROPERTY "`: ");
+        put_string(out, target->stamp);
     }
     put(out, "}");
     return at;
@@ -183,6 +197,7 @@ void heddle_cypher_write_nodes(struct heddle_buffer *out, const struct heddle_ta
     if (merge) {
         at = put_key_map(out, target, at);
         put(out, ")");
+        put_stamp(out, target, "n");
         at = put_set(out, target, "n", at);
     } else {
         at = put_whole_map(out, target, at);
@@ -272,7 +287,13 @@ void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct h
         const char *verb = target->merge_ends ? "MERGE" : "MATCH";
         put(out, "UNWIND $rows AS r");
         at = put_end(out, targets, &target->start, verb, "a", 0);
+        if (target->merge_ends) {
+            put_stamp(out, target, "a");
+        }
         at = put_end(out, targets, &target->end, verb, "b", at);
+        if (target->merge_ends) {
+            put_stamp(out, target, "b");
+        }
     }
     if (target->merge && form->rewrite == HEDDLE_CYPHER_GUARDED) {
         put_guarded(out, target, dialect, at);
@@ -283,6 +304,7 @@ void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct h
         if (merge) {
             at = put_key_map(out, target, at);
             put(out, "]->(b)");
+            put_stamp(out, target, "x");
             at = put_set(out, target, "x", at);
         } else {
             put_whole_map(out, target, at);

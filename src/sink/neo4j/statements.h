@@ -1,6 +1,6 @@
 /* statements.h: the Cypher of a load as text (run-contract section 5). Pure: the same target gives the same text.
  *
- * Identifiers are quoted by doubling backticks. Values travel as parameters, never as text. A row is a list r:
+ * Identifiers are quoted by doubling backticks. Values of rows travel as parameters, never as text. A row is a list r:
  *   nodes                  key …, other properties …, vector (where the target has one)
  *   relationships          start keys …, end keys …, key properties …, other properties …
  *   relationships by id    id of the start, id of the end, then the same

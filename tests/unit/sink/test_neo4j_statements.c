@@ -58,6 +58,40 @@ static void created_nodes_take_all_properties_at_once(void **state)
                        "`hours`: r[2]})");
 }
 
+static void a_stamp_goes_on_what_is_created_and_not_on_what_is_met(void **state)
+{
+    (void)state;
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *removal = &job.targets[TARGET_REMOVAL];
+    struct heddle_target *removed_from = &job.targets[TARGET_REMOVED_FROM];
+    removal->stamp = removed_from->stamp = "x1";
+    removal->vector_property = NULL;
+    heddle_cypher_write_nodes(&text, removal, &modern, &plain);
+    assert_text(&text, "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) ON CREATE SET "
+                       "n.`load_id` = \"x1\" SET n.`reason` = r[1], n.`hours` = r[2]");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_nodes(&text, removal, &modern, &created);
+    assert_text(&text, "UNWIND $rows AS r CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], "
+                       "`hours`: r[2], `load_id`: \"x1\"})");
+    text = (struct heddle_buffer){0};
+    removed_from->property_count = removed_from->key_count = 0;
+    heddle_cypher_write_relationships(&text, job.targets, removed_from, &modern, &guarded);
+    assert_non_null(strstr(heddle_buffer_text(&text),
+                           "NOT EXISTS { (a)-[:`HEDDLE_TEST_REMOVED_FROM`]->(b) } CREATE "
+                           "(a)-[:`HEDDLE_TEST_REMOVED_FROM` {`load_id`: \"x1\"}]->(b)"));
+    heddle_buffer_reset(&text);
+    removed_from->merge_ends = true;
+    heddle_cypher_write_relationships(&text, job.targets, removed_from, &modern, &plain);
+    assert_text(
+        &text,
+        "UNWIND $rows AS r MERGE (a:`HeddleTestRemoval` {`removal_id`: r[0]}) ON CREATE SET a.`load_id` = "
+        "\"x1\" MERGE (b:`HeddleTestAircraft` {`aircraft_id`: r[1]}) ON CREATE SET b.`load_id` = \"x1\" "
+        "MERGE (a)-[x:`HEDDLE_TEST_REMOVED_FROM`]->(b) ON CREATE SET x.`load_id` = \"x1\" "
+        "RETURN count(DISTINCT r[2]) AS n");
+}
+
 static void keys_come_first_wherever_they_stand_in_the_job(void **state)
 {
     (void)state;
@@ -453,6 +487,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merged_nodes_with_a_vector),
         cmocka_unit_test(created_nodes_take_all_properties_at_once),
+        cmocka_unit_test(a_stamp_goes_on_what_is_created_and_not_on_what_is_met),
         cmocka_unit_test(keys_come_first_wherever_they_stand_in_the_job),
         cmocka_unit_test(relationships_between_nodes_that_must_exist),
         cmocka_unit_test(relationships_with_a_key_and_ends_to_be_merged),
