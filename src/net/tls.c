@@ -21,16 +21,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "net/authorities.h"
 #include "net/tcp.h"
-
-/* Where distributions keep their bundle of authorities: Debian and Ubuntu; Fedora and RHEL; openSUSE; Alpine. */
-static const char *const bundle_paths[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-};
-enum { BUNDLE_COUNT = sizeof bundle_paths / sizeof bundle_paths[0] };
 
 struct tls_wire {
     struct heddle_wire base;
@@ -99,12 +91,13 @@ static const char *openssl_reason(void)
     return reason != NULL ? reason : "the peer ended the handshake";
 }
 
-static int authorities_load_file(struct tls_wire *wire, const char *path, const char *origin,
+/* `named_by` NULL: a bundle of the system's, in whose place another may do. */
+static int authorities_load_file(struct tls_wire *wire, const char *path, const char *named_by,
                                  struct heddle_error *error)
 {
     if (SSL_CTX_load_verify_locations(wire->context, path, NULL) != 1) {
         return heddle_error_set(error, HEDDLE_INVALID, "cannot read certificate authorities from %s (%s): %s",
-                                path, origin, openssl_reason());
+                                path, named_by != NULL ? named_by : "the system's", openssl_reason());
     }
     snprintf(wire->authorities, sizeof wire->authorities, "%s", path);
     return HEDDLE_OK;
@@ -112,41 +105,21 @@ static int authorities_load_file(struct tls_wire *wire, const char *path, const 
 
 static int authorities_load(struct tls_wire *wire, const char *ca_file, struct heddle_error *error)
 {
-    if (ca_file != NULL && ca_file[0] != '\0') {
-        return authorities_load_file(wire, ca_file, "the CA file given", error);
-    }
-    const char *environment = getenv("SSL_CERT_FILE");
-    if (environment != NULL && environment[0] != '\0') {
-        return authorities_load_file(wire, environment, "SSL_CERT_FILE", error);
-    }
-    for (size_t i = 0; i < BUNDLE_COUNT; i++) {
-        if (access(bundle_paths[i], R_OK) == 0 &&
-            authorities_load_file(wire, bundle_paths[i], "the system's", NULL) == HEDDLE_OK) {
-            return HEDDLE_OK;
+    struct heddle_authorities search = heddle_authorities_start(ca_file, heddle_authorities_bundles);
+    while (heddle_authorities_next(&search)) {
+        const bool decisive = search.named_by != NULL;
+        const int status = authorities_load_file(wire, search.file, search.named_by, decisive ? error : NULL);
+        if (status == HEDDLE_OK || decisive) {
+            return status;
         }
     }
-    return heddle_error_set(
-        error, HEDDLE_INVALID,
-        "no certificate authorities found in %s, %s, %s or %s: install ca-certificates, set "
-        "SSL_CERT_FILE, or name a CA file",
-        bundle_paths[0], bundle_paths[1], bundle_paths[2], bundle_paths[3]);
+    return heddle_authorities_missing(heddle_authorities_bundles, error);
 }
 
 const char *heddle_tls_authorities_path(const char *ca_file)
 {
-    if (ca_file != NULL && ca_file[0] != '\0') {
-        return ca_file;
-    }
-    const char *environment = getenv("SSL_CERT_FILE");
-    if (environment != NULL && environment[0] != '\0') {
-        return environment;
-    }
-    for (size_t i = 0; i < BUNDLE_COUNT; i++) {
-        if (access(bundle_paths[i], R_OK) == 0) {
-            return bundle_paths[i];
-        }
-    }
-    return NULL;
+    struct heddle_authorities search = heddle_authorities_start(ca_file, heddle_authorities_bundles);
+    return heddle_authorities_next(&search) ? search.file : NULL;
 }
 
 static bool is_literal(const char *host)
