@@ -127,6 +127,7 @@ static int flight_record(struct heddle_channel_taker *taker, const uint8_t *byte
         return heddle_error_set(error, HEDDLE_PROTOCOL, "the server sent a record that nobody asked for");
     }
     heddle_unpack_init(&unpack, bytes, length);
+    unpack.no_uuids = !flight->request->pack.dialect.uuids;
     return flight->reading != NULL ? keep_record(flight->reading, &unpack, error) : HEDDLE_OK;
 }
 

@@ -355,6 +355,7 @@ static int inbox_take(struct heddle_cursor *cursor, struct heddle_arena *arena,
     memcpy(&length, cursor->inbox.bytes + cursor->inbox_used, sizeof length);
     cursor->inbox_used += sizeof length;
     heddle_unpack_init(&unpack, cursor->inbox.bytes + cursor->inbox_used, length);
+    unpack.no_uuids = !heddle_bolt_has(cursor->version, HEDDLE_BOLT_FEATURE_UUIDS);
     cursor->inbox_used += length;
     cursor->inbox_records--;
     HEDDLE_TRY(heddle_unpack_value(&unpack, arena, &row, error));

@@ -1,6 +1,7 @@
 /* decode.c: stepping through PackStream: heads, lengths, limits. */
 #include "bolt/packstream/decode_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { UUID_SIZE = 16, MARKER_UUID = 0xE0 };
@@ -87,8 +88,12 @@ int heddle_unpack_peek(const struct heddle_unpack *unpack, enum heddle_value_typ
     if (bytes_left(unpack) == 0) {
         return heddle_unpack_bad(unpack, "the message ends where a value should begin", error);
     }
-    if (!marker_type(unpack->bytes[unpack->position], type_out)) {
-        return heddle_unpack_bad(unpack, "this marker does not exist", error);
+    const uint8_t marker = unpack->bytes[unpack->position];
+    if (!marker_type(marker, type_out) || (*type_out == HEDDLE_VALUE_UUID && unpack->no_uuids)) {
+        char text[80];
+        snprintf(text, sizeof text, "marker 0x%02X does not exist%s", marker,
+                 marker == MARKER_UUID ? " before Bolt 6.1 (UUID)" : "");
+        return heddle_unpack_bad(unpack, text, error);
     }
     return HEDDLE_OK;
 }

@@ -13,6 +13,7 @@
 #ifndef HEDDLE_BOLT_PACKSTREAM_DECODE_H
 #define HEDDLE_BOLT_PACKSTREAM_DECODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,8 +33,10 @@ struct heddle_unpack {
     size_t position;
     uint32_t depth;
     uint32_t values; /* read so far */
+    bool no_uuids;   /* the marker of UUIDs does not exist: before Bolt 6.1 */
 };
 
+/* Of the newest version, as far as markers go; a caller that knows the connection's may set no_uuids afterwards. */
 void heddle_unpack_init(struct heddle_unpack *unpack, const void *bytes, size_t length);
 
 /* Reads the next value, whatever it is. */

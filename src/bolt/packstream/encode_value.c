@@ -88,8 +88,8 @@ static int pack_vector(struct heddle_pack *pack, const struct heddle_value_vecto
     if (!pack->dialect.native_vectors) {
         return refuse("a VECTOR, before Bolt 6.0,", error);
     }
-    if (size == 0 || vector->count == 0 || vector->count > HEDDLE_PACK_VECTOR_MAX) {
-        return heddle_error_set(error, HEDDLE_INVALID, "a VECTOR has 1 to %d numbers of one known type",
+    if (size == 0 || vector->count > HEDDLE_PACK_VECTOR_MAX) {
+        return heddle_error_set(error, HEDDLE_INVALID, "a VECTOR has up to %d numbers of one known type",
                                 HEDDLE_PACK_VECTOR_MAX);
     }
     heddle_pack_struct(pack, TAG_VECTOR, 2);

@@ -192,6 +192,7 @@ static void vectors_of_every_inner_type_come_back(void **state)
     assert_true(((const float *)GOOD("\xB2\x56\xCC\x01\xC6\xCC\x04\x3F\xC0\0\0").vector->values)[0] == 1.5F);
     assert_true(
         ((const double *)GOOD("\xB2\x56\xCC\x01\xC1\xCC\x08\x3F\xF8\0\0\0\0\0\0").vector->values)[0] == 1.5);
+    assert_int_equal(GOOD("\xB2\x56\xCC\x01\xC8\xCC\x00").vector->count, 0);
     BAD("\xB2\x56\xCC\x01\xC6\xCC\x03\x3F\xC0\x00", "vector");
     BAD("\xB2\x56\xCC\x01\xC7\xCC\x04\x3F\xC0\0\0", "vector");
     BAD("\xB2\x56\xCC\x00\xCC\x04\x3F\xC0\0\0", "vector");
@@ -211,13 +212,30 @@ static void newer_types_are_named_and_unknown_structures_kept(void **state)
     assert_int_equal(unknown.structure->fields.count, 2);
 }
 
+static void uuids_exist_from_bolt_6_1_on(void **state)
+{
+    (void)state;
+    static const uint8_t uuid[] = "\xE0\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0A\x0B\x0C\x0D\x0E\x0F";
+    struct heddle_unpack unpack;
+    struct heddle_value value;
+    struct heddle_error error = {0};
+    heddle_unpack_init(&unpack, uuid, sizeof uuid - 1);
+    assert_int_equal(heddle_unpack_value(&unpack, arena, &value, &error), HEDDLE_OK);
+    assert_int_equal(value.type, HEDDLE_VALUE_UUID);
+    assert_int_equal(value.uuid[15], 0x0F);
+    heddle_unpack_init(&unpack, uuid, sizeof uuid - 1);
+    unpack.no_uuids = true;
+    assert_int_equal(heddle_unpack_value(&unpack, arena, &value, &error), HEDDLE_PROTOCOL);
+    assert_non_null(strstr(error.message, "marker 0xE0 does not exist before Bolt 6.1"));
+}
+
 static void malformed_values_are_refused_with_their_place(void **state)
 {
     (void)state;
     BAD("", "byte 0 of 0");
-    BAD("\xC4", "marker does not exist");
-    BAD("\xDF", "marker does not exist");
-    BAD("\xE1", "marker does not exist");
+    BAD("\xC4", "marker 0xC4 does not exist");
+    BAD("\xDF", "marker 0xDF does not exist");
+    BAD("\xE1", "marker 0xE1 does not exist");
     BAD("\x81", "beyond the end");
     BAD("\xD2\xFF\xFF\xFF\xFF", "beyond the end");
     BAD("\xCE\x7F\xFF\xFF\xFF", "beyond the end");
@@ -423,6 +441,7 @@ int main(void)
         cmocka_unit_test(temporal_and_spatial_values_come_back),
         cmocka_unit_test(vectors_of_every_inner_type_come_back),
         cmocka_unit_test(newer_types_are_named_and_unknown_structures_kept),
+        cmocka_unit_test(uuids_exist_from_bolt_6_1_on),
         cmocka_unit_test(malformed_values_are_refused_with_their_place),
         cmocka_unit_test(nesting_is_limited),
         cmocka_unit_test(a_list_of_more_values_than_allowed_is_refused_before_memory_is_taken),
