@@ -75,6 +75,11 @@ if(TARGET heddle_command AND Python3_FOUND)
         set_tests_properties(cli.${stem} PROPERTIES TIMEOUT 300 LABELS cli)
     endforeach()
 
+    # Values of Bolt 6 through the TestKit backend, which the public suite's stub server does not know.
+    add_test(NAME testkit.newer_types COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/testkit/test_newer_types.py
+                                              $<TARGET_FILE:testkit_backend>)
+    set_tests_properties(testkit.newer_types PROPERTIES TIMEOUT 120 LABELS unit)
+
     add_test(NAME golden.delta COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/golden/delta/compare_golden.py
                                        $<TARGET_FILE:heddle_command>)
     add_test(NAME golden.delta_tables COMMAND ${Python3_EXECUTABLE}

@@ -152,9 +152,12 @@ bool value_from_json(const json_t *json, struct heddle_value *value_out, struct 
 bool entries_from_json(const json_t *object, const struct heddle_value_entry **entries_out, size_t *count_out,
                        struct scratch *scratch);
 
-/* ---- vectors.c */
+/* ---- newer_values.c */
 json_t *vector_to_json(const struct heddle_value_vector *vector);
 bool vector_from_json(const json_t *data, struct heddle_value *value_out, struct scratch *scratch);
+json_t *uuid_to_json(const uint8_t *uuid);
+bool uuid_from_json(const json_t *data, struct heddle_value *value_out);
+json_t *unsupported_to_json(const struct heddle_value_unsupported *unsupported);
 
 /* ---- summary.c */
 json_t *summary_to_json(const struct heddle_summary *summary, json_t *query);

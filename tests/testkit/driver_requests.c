@@ -69,9 +69,12 @@ static const char *const features[] = {
 
 static const char *const newer_features[] = {
     "Feature:API:Driver:MaxConnectionLifetime",
+    "Feature:API:Type.UUID",
+    "Feature:API:Type.UnsupportedType",
     "Feature:API:Type.Vector",
     "Feature:Bolt:5.8",
     "Feature:Bolt:6.0",
+    "Feature:Bolt:6.1",
     "Feature:Bolt:HandshakeManifestV1",
     "Feature:IdempotentRetries",
     "Optimization:HomeDatabaseCache",

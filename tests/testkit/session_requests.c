@@ -83,6 +83,18 @@ static void cursor_respond(struct backend *backend, struct heddle_cursor *cursor
         json_pack("{s:I, s:o}", "id", (json_int_t)backend_keep(backend, KIND_RESULT, result), "keys", keys));
 }
 
+/* False where one of them is of a type that this program does not know; that is answered. */
+static bool parameters_read(struct backend *backend, const json_t *data, struct heddle_query *query,
+                            struct scratch *scratch)
+{
+    if (entries_from_json(json_object_get(data, "params"), &query->parameters, &query->parameter_count,
+                          scratch)) {
+        return true;
+    }
+    backend_respond_broken(backend, "a parameter is of a type that this backend does not know");
+    return false;
+}
+
 static void session_run(struct backend *backend, struct session *session, const json_t *data,
                         struct scratch *scratch)
 {
@@ -90,8 +102,9 @@ static void session_run(struct backend *backend, struct session *session, const 
     struct heddle_cursor *cursor = NULL;
     struct heddle_query query = {.text = data_text(data, "cypher")};
     const struct heddle_transaction_options options = transaction_options_read(data, scratch);
-    (void)entries_from_json(json_object_get(data, "params"), &query.parameters, &query.parameter_count,
-                            scratch);
+    if (!parameters_read(backend, data, &query, scratch)) {
+        return;
+    }
     if (heddle_session_run(session->session, &query, &options, &cursor, &error) != HEDDLE_OK) {
         session_respond_error(backend, session, &error);
         return;
@@ -200,8 +213,9 @@ static void transaction_run(struct backend *backend, struct transaction *transac
     struct heddle_error error = {0};
     struct heddle_cursor *cursor = NULL;
     struct heddle_query query = {.text = data_text(data, "cypher")};
-    (void)entries_from_json(json_object_get(data, "params"), &query.parameters, &query.parameter_count,
-                            scratch);
+    if (!parameters_read(backend, data, &query, scratch)) {
+        return;
+    }
     if (heddle_transaction_run(transaction->transaction, &query, &cursor, &error) != HEDDLE_OK) {
         session_respond_error(backend, transaction->session, &error);
         return;

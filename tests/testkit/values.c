@@ -285,6 +285,8 @@ json_t *value_to_json(const struct heddle_value *value)
                                (int)value->duration->nanoseconds));
     case HEDDLE_VALUE_POINT: return point_to_json(value->point);
     case HEDDLE_VALUE_VECTOR: return vector_to_json(value->vector);
+    case HEDDLE_VALUE_UUID: return uuid_to_json(value->uuid);
+    case HEDDLE_VALUE_UNSUPPORTED: return unsupported_to_json(value->unsupported);
     default: return NULL;
     }
 }
@@ -499,6 +501,9 @@ bool value_from_json(const json_t *json, struct heddle_value *out, struct scratc
     }
     if (is_named(json, "CypherVector")) {
         return vector_from_json(data, out, scratch);
+    }
+    if (is_named(json, "CypherUUID")) {
+        return uuid_from_json(data, out);
     }
     return is_named(json, "CypherPoint") && point_from(data, out, scratch);
 }

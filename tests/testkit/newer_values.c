@@ -1,6 +1,8 @@
-/* vectors.c: VECTOR values as TestKit writes them: the name of the inner type, and its numbers' bytes, most significant first,
- * in hexadecimal.
+/* newer_values.c: values that came with Bolt 6, as TestKit writes them. A VECTOR: the name of the inner type, and its numbers'
+ * bytes, most significant first, in hexadecimal. A UUID: its usual text. A type that is newer than the connection: what the
+ * server says of it.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,4 +74,61 @@ bool vector_from_json(const json_t *data, struct heddle_value *value_out, struct
     *vector = (struct heddle_value_vector){kinds[kind].type, length / size, bytes};
     *value_out = (struct heddle_value){.type = HEDDLE_VALUE_VECTOR, .vector = vector};
     return length % size == 0;
+}
+
+enum { UUID_BYTES = 16, UUID_TEXT_SIZE = 37 };
+
+/* The groups of the text are 4, 2, 2, 2 and 6 bytes long. */
+static bool hyphen_before(size_t byte)
+{
+    return byte == 4 || byte == 6 || byte == 8 || byte == 10;
+}
+
+json_t *uuid_to_json(const uint8_t *uuid)
+{
+    char text[UUID_TEXT_SIZE];
+    size_t length = 0;
+    for (size_t i = 0; i < UUID_BYTES; i++) {
+        const char *form = hyphen_before(i) ? "-%02x" : "%02x";
+        length += (size_t)snprintf(text + length, sizeof text - length, form, uuid[i]);
+    }
+    return json_pack("{s:s, s:{s:s}}", "name", "CypherUUID", "data", "value", text);
+}
+
+bool uuid_from_json(const json_t *data, struct heddle_value *value_out)
+{
+    const char *text = data_text(data, "value");
+    *value_out = (struct heddle_value){.type = HEDDLE_VALUE_UUID};
+    if (text == NULL || strlen(text) != UUID_TEXT_SIZE - 1) {
+        return false;
+    }
+    for (size_t i = 0; i < UUID_BYTES; i++) {
+        char digits[3] = {0};
+        char *end = NULL;
+        if (hyphen_before(i) && *text++ != '-') {
+            return false;
+        }
+        memcpy(digits, text, 2);
+        value_out->uuid[i] = (uint8_t)strtoul(digits, &end, 16);
+        if (*end != '\0') {
+            return false;
+        }
+        text += 2;
+    }
+    return true;
+}
+
+json_t *unsupported_to_json(const struct heddle_value_unsupported *unsupported)
+{
+    enum { VERSION_SIZE = 48 };
+    char version[VERSION_SIZE];
+    snprintf(version, sizeof version, "%" PRId64 ".%" PRId64, unsupported->minimum_major,
+             unsupported->minimum_minor);
+    json_t *json = json_pack("{s:s, s:{s:s, s:s}}", "name", "CypherUnsupportedType", "data", "name",
+                             unsupported->name.text, "minimumProtocol", version);
+    if (unsupported->message.length > 0) {
+        json_object_set_new(json_object_get(json, "data"), "message",
+                            text_to_json(unsupported->message.text));
+    }
+    return json;
 }
