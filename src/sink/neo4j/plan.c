@@ -143,21 +143,35 @@ static int check_target(const struct heddle_sink_options *options, const struct 
 }
 
 static int write_form(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
-                      struct heddle_write_plan *plan, enum heddle_cypher_rewrite rewrite, bool by_id,
-                      struct heddle_error *error)
+                      const struct heddle_target *target, const struct heddle_cypher_form *form,
+                      char **text_out, struct heddle_error *error)
 {
     struct heddle_buffer text = {0};
-    const struct heddle_cypher_form form = {
-        .rewrite = rewrite,
-        .by_id = by_id,
-        .returns_ids = plan->returns_ids,
-    };
-    if (plan->target->kind == HEDDLE_TARGET_NODE) {
-        heddle_cypher_write_nodes(&text, plan->target, dialect, &form);
+    if (target->kind == HEDDLE_TARGET_NODE) {
+        heddle_cypher_write_nodes(&text, target, dialect, form);
     } else {
-        heddle_cypher_write_relationships(&text, options->targets, plan->target, dialect, &form);
+        heddle_cypher_write_relationships(&text, options->targets, target, dialect, form);
     }
-    return take_text(&text, &plan->write_forms[rewrite][by_id ? 1 : 0], error);
+    return take_text(&text, text_out, error);
+}
+
+/* All forms of one rewrite. */
+static int write_rewrite(const struct heddle_sink_options *options,
+                         const struct heddle_cypher_dialect *dialect, struct heddle_write_plan *plan,
+                         enum heddle_cypher_rewrite rewrite, struct heddle_error *error)
+{
+    struct heddle_cypher_form form = {.rewrite = rewrite, .returns_ids = plan->returns_ids};
+    for (int by_id = 0; by_id <= (plan->uses_ids ? 1 : 0); by_id++) {
+        form.by_id = by_id != 0;
+        HEDDLE_TRY(
+            write_form(options, dialect, plan->target, &form, &plan->write_forms[rewrite][by_id], error));
+    }
+    if (plan->target->kind != HEDDLE_TARGET_NODE || plan->target->vector_property == NULL) {
+        return HEDDLE_OK;
+    }
+    form.by_id = false;
+    form.all_vectors = true;
+    return write_form(options, dialect, plan->target, &form, &plan->vector_forms[rewrite], error);
 }
 
 /* The statements that stand for a MERGE on some road; as written always. */
@@ -173,11 +187,8 @@ static int write_forms(const struct heddle_sink_options *options, const struct h
             target->merge && !target->merge_ends && !is_node && heddle_fold_target_is_bare(target),
     };
     for (int i = 0; i < 3; i++) {
-        for (int by_id = 0; by_id <= (plan->uses_ids ? 1 : 0); by_id++) {
-            if (rewritten[i]) {
-                HEDDLE_TRY(
-                    write_form(options, dialect, plan, (enum heddle_cypher_rewrite)i, by_id != 0, error));
-            }
+        if (rewritten[i]) {
+            HEDDLE_TRY(write_rewrite(options, dialect, plan, (enum heddle_cypher_rewrite)i, error));
         }
     }
     if (is_node || target->merge_ends) {
@@ -312,6 +323,7 @@ void heddle_plans_destroy(struct heddle_write_plan *plans, size_t count)
         for (size_t j = 0; j < 3; j++) {
             free(plans[i].write_forms[j][0]);
             free(plans[i].write_forms[j][1]);
+            free(plans[i].vector_forms[j]);
         }
         free(plans[i].missing);
         free((void *)plans[i].order);

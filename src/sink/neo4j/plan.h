@@ -33,6 +33,7 @@ struct heddle_write_plan {
     size_t index;
     struct heddle_road_choice road;
     char *write_forms[3][2]; /* by enum heddle_cypher_rewrite, by id or not; NULL = no such statement */
+    char *vector_forms[3];   /* the same for nodes each of which has its vector; NULL = as write_forms */
     const char *parameter;   /* of the rows in the statements; static memory */
     char *missing;           /* names rows without their ends; NULL where that cannot be */
     const size_t *order;     /* indices of properties in the order of a row: keys, then the rest */

@@ -38,6 +38,8 @@ struct heddle_cypher_form {
      * HEDDLE_CYPHER_SHORT and changes nothing, and the rows can be sent by key. */
     bool by_id;
     bool returns_ids; /* nodes: one record with the list of internal ids, in the order of the rows */
+    bool
+        all_vectors; /* nodes with a vector property: each row has its vector, so that no subquery has to look */
 };
 
 /* The server's code for a division by zero, which is how a statement by id says that an end was not found. */

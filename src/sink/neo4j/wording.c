@@ -212,6 +212,18 @@ int heddle_wording_choose(struct heddle_wording *wording, struct heddle_ids *ids
 
 /* ---- out and back ---------------------------------------------------------------------------------------------------- */
 
+/* Where each row has its vector, the statement need not look for those that have none. */
+static const char *statement_of(const struct heddle_wording *wording, bool by_id)
+{
+    const char *for_vectors = wording->plan->vector_forms[wording->rewrite];
+    for (size_t i = 0; i < wording->count && for_vectors != NULL; i++) {
+        if (!heddle_rows_has_vector(ready_of(&wording->rows[i]), wording->rows[i].row)) {
+            for_vectors = NULL;
+        }
+    }
+    return for_vectors != NULL ? for_vectors : wording->plan->write_forms[wording->rewrite][by_id ? 1 : 0];
+}
+
 /* One statement with order[first .. end). */
 static void write_run(const struct heddle_wording *wording, struct heddle_bolt_request *request, size_t first,
                       size_t end, bool by_id)
@@ -220,8 +232,8 @@ static void write_run(const struct heddle_wording *wording, struct heddle_bolt_r
     const bool in_order = plan->target->kind != HEDDLE_TARGET_RELATIONSHIP;
     const bool counts = heddle_cypher_counts_rows(plan->target, wording->rewrite);
     struct heddle_encode_form form = {.ordinal = -1};
-    struct heddle_pack *pack = heddle_bolt_request_run_open(
-        request, plan->write_forms[wording->rewrite][by_id ? 1 : 0], by_id ? 2 : 1);
+    struct heddle_pack *pack =
+        heddle_bolt_request_run_open(request, statement_of(wording, by_id), by_id ? 2 : 1);
     if (by_id) {
         form.id_prefix = plan->element_ids ? heddle_ids_element_prefix(wording->ids) : NULL;
         heddle_pack_text(pack, "n");

@@ -16,6 +16,7 @@ static const struct heddle_cypher_form created = {.rewrite = HEDDLE_CYPHER_CREAT
 static const struct heddle_cypher_form guarded = {.rewrite = HEDDLE_CYPHER_GUARDED};
 static const struct heddle_cypher_form by_id = {.by_id = true};
 static const struct heddle_cypher_form learning = {.returns_ids = true};
+static const struct heddle_cypher_form with_vectors = {.all_vectors = true};
 
 static void assert_text(struct heddle_buffer *buffer, const char *wanted)
 {
@@ -42,6 +43,30 @@ static void merged_nodes_with_a_vector(void **state)
         "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) "
         "SET n.`reason` = r[1], n.`hours` = r[2] WITH n, r CALL { WITH n, r WITH n, r WHERE r[3] IS NOT NULL "
         "CALL db.create.setNodeVectorProperty(n, \"embedding\", r[3]) }");
+}
+
+static void where_every_row_has_its_vector_no_subquery_looks_for_it(void **state)
+{
+    (void)state;
+    const struct heddle_cypher_form all = {
+        .rewrite = HEDDLE_CYPHER_CREATE, .returns_ids = true, .all_vectors = true};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &old, &with_vectors);
+    assert_text(&text, "UNWIND $rows AS r MERGE (n:`HeddleTestRemoval` {`removal_id`: r[0]}) "
+                       "SET n.`reason` = r[1], n.`hours` = r[2] WITH n, r "
+                       "CALL db.create.setNodeVectorProperty(n, \"embedding\", r[3])");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_REMOVAL], &old, &all);
+    assert_text(&text,
+                "UNWIND $rows AS r CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], "
+                "`hours`: r[2]}) WITH n, r CALL db.create.setNodeVectorProperty(n, \"embedding\", r[3]) "
+                "RETURN collect(id(n)) AS ids");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_nodes(&text, &job.targets[TARGET_AIRCRAFT], &old, &with_vectors);
+    assert_null(strstr(heddle_buffer_text(&text), "CALL"));
+    heddle_buffer_free(&text);
 }
 
 static void created_nodes_take_all_properties_at_once(void **state)
@@ -431,6 +456,10 @@ static void each_road_has_its_statements_and_no_others(void **state)
     assert_null(plans[TARGET_REMOVED_FROM].write_forms[HEDDLE_CYPHER_GUARDED][0]);
     assert_non_null(plans[TARGET_OF_COMPONENT].write_forms[HEDDLE_CYPHER_GUARDED][1]);
     assert_null(plans[TARGET_AIRCRAFT].write_forms[HEDDLE_CYPHER_AS_WRITTEN][1]);
+    assert_null(plans[TARGET_AIRCRAFT].vector_forms[HEDDLE_CYPHER_AS_WRITTEN]);
+    assert_non_null(plans[TARGET_REMOVAL].vector_forms[HEDDLE_CYPHER_AS_WRITTEN]);
+    assert_non_null(plans[TARGET_REMOVAL].vector_forms[HEDDLE_CYPHER_CREATE]);
+    assert_null(plans[TARGET_REMOVED_FROM].vector_forms[HEDDLE_CYPHER_AS_WRITTEN]);
     assert_non_null(
         strstr(plans[TARGET_AIRCRAFT].write_forms[HEDDLE_CYPHER_AS_WRITTEN][0], "collect(id(n))"));
     assert_true(plans[TARGET_AIRCRAFT].id_space_a == plans[TARGET_REMOVED_FROM].id_space_b);
@@ -486,6 +515,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merged_nodes_with_a_vector),
+        cmocka_unit_test(where_every_row_has_its_vector_no_subquery_looks_for_it),
         cmocka_unit_test(created_nodes_take_all_properties_at_once),
         cmocka_unit_test(a_stamp_goes_on_what_is_created_and_not_on_what_is_met),
         cmocka_unit_test(keys_come_first_wherever_they_stand_in_the_job),

@@ -4,6 +4,7 @@
 #include "rows_fixture.h"
 
 #include "base/memory.h"
+#include "bolt/connection_parts.h"
 #include "sink/fold.h"
 #include "sink/neo4j/load.h"
 #include "sink/neo4j/wording.h"
@@ -299,6 +300,40 @@ static void nodes_that_were_written_are_found_by_id_afterwards(void **state)
     worded_free(&worded);
 }
 
+/* True where the request that says the rows holds these words. */
+static bool request_says(struct worded *worded, const char *words)
+{
+    const struct heddle_bolt_request_options options = {0};
+    struct heddle_bolt_request *request = NULL;
+    assert_int_equal(heddle_bolt_request_create(&request, NULL), HEDDLE_OK);
+    heddle_bolt_request_begin(request, (struct heddle_pack_dialect){.utc = true}, &options);
+    heddle_wording_write(&worded->wording, request);
+    assert_int_equal(heddle_bolt_request_commit(request, NULL), HEDDLE_OK);
+    const bool found = memmem(request->buffer.bytes, request->buffer.length, words, strlen(words)) != NULL;
+    heddle_bolt_request_destroy(request);
+    return found;
+}
+
+/* One row without a vector, and the procedure would fail the whole transaction. */
+static void only_where_all_rows_have_vectors_does_the_statement_take_it_for_granted(void **state)
+{
+    (void)state;
+    for (size_t without = 0; without <= 4; without++) {
+        struct removal rows[4];
+        struct worded worded;
+        for (size_t i = 0; i < 4; i++) {
+            rows[i] = distinct_rows[i];
+            rows[i].vector = i != without;
+        }
+        worded_init(&worded);
+        worded_take(&worded, TARGET_REMOVAL, rows, 4, 0, false);
+        worded_choose(&worded, NULL);
+        assert_int_equal(request_says(&worded, "IS NOT NULL"), without < 4);
+        assert_true(request_says(&worded, "setNodeVectorProperty"));
+        worded_free(&worded);
+    }
+}
+
 static void running_out_of_memory_is_said_and_nothing_leaks(void **state)
 {
     (void)state;
@@ -335,6 +370,7 @@ int main(void)
         cmocka_unit_test(without_a_table_or_with_one_that_was_given_up_rows_go_by_key),
         cmocka_unit_test(the_counts_of_both_statements_add_up),
         cmocka_unit_test(nodes_that_were_written_are_found_by_id_afterwards),
+        cmocka_unit_test(only_where_all_rows_have_vectors_does_the_statement_take_it_for_granted),
         cmocka_unit_test(running_out_of_memory_is_said_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
