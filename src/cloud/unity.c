@@ -190,6 +190,7 @@ static int credentials_read(const json_t *answer, struct heddle_arena *arena,
     const json_t *azure = json_object_get(answer, "azure_user_delegation_sas");
     const json_t *google = json_object_get(answer, "gcp_oauth_token");
     table->variable_count = 0;
+    table->expires_ms = json_integer_value(json_object_get(answer, "expiration_time"));
     HEDDLE_TRY(variable_add(table, "AWS_ACCESS_KEY_ID", json_object_get(aws, "access_key_id"), arena, error));
     HEDDLE_TRY(variable_add(table, "AWS_SECRET_ACCESS_KEY", json_object_get(aws, "secret_access_key"), arena,
                             error));
@@ -207,7 +208,7 @@ static int credentials_read(const json_t *answer, struct heddle_arena *arena,
 }
 
 static int location_read(const struct asking *asking, const json_t *answer, struct heddle_unity_table *table,
-                         const char **id_out, struct heddle_error *error)
+                         struct heddle_error *error)
 {
     const char *id = json_string_value(json_object_get(answer, "table_id"));
     const char *location = json_string_value(json_object_get(answer, "storage_location"));
@@ -225,24 +226,29 @@ static int location_read(const struct asking *asking, const json_t *answer, stru
             asking->name);
     }
     table->location = heddle_arena_copy_text(asking->arena, location, strlen(location));
-    *id_out = heddle_arena_copy_text(asking->arena, id, strlen(id));
-    return table->location != NULL && *id_out != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+    table->id = heddle_arena_copy_text(asking->arena, id, strlen(id));
+    return table->location != NULL && table->id != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
 
 static int table_ask(const struct asking *asking, struct heddle_unity_table *table,
                      struct heddle_error *error)
 {
     json_t *answer = NULL;
-    const char *id = NULL;
     const char *path = heddle_arena_format(asking->arena, "tables/%s", asking->name);
     if (path == NULL) {
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(ask(asking, path, NULL, &answer, error));
-    int status = location_read(asking, answer, table, &id, error);
+    const int status = location_read(asking, answer, table, error);
     json_decref(answer);
-    HEDDLE_TRY(status);
-    json_t *question = json_pack("{s:s, s:s}", "table_id", id, "operation", "READ");
+    return status;
+}
+
+static int credentials_ask(const struct asking *asking, struct heddle_unity_table *table,
+                           struct heddle_error *error)
+{
+    json_t *answer = NULL;
+    json_t *question = json_pack("{s:s, s:s}", "table_id", table->id, "operation", "READ");
     char *dumped = question != NULL ? json_dumps(question, JSON_COMPACT) : NULL;
     const char *body = dumped != NULL ? heddle_arena_copy_text(asking->arena, dumped, strlen(dumped)) : NULL;
     json_decref(question);
@@ -250,20 +256,19 @@ static int table_ask(const struct asking *asking, struct heddle_unity_table *tab
     if (body == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    answer = NULL;
     HEDDLE_TRY(ask(asking, "temporary-table-credentials", body, &answer, error));
-    status = credentials_read(answer, asking->arena, table, error);
+    const int status = credentials_read(answer, asking->arena, table, error);
     json_decref(answer);
     return status;
 }
 
-int heddle_unity_resolve(const struct heddle_unity_options *options, const char *name,
+/* `found`: the table's id is known, only credentials are wanted. */
+static int workspace_ask(const struct heddle_unity_options *options, const char *name, bool found,
                          struct heddle_arena *arena, struct heddle_unity_table *table,
                          struct heddle_error *error)
 {
     const struct heddle_http_options http = {.ca_file = options->ca_file};
     struct asking asking = {.options = options, .name = name, .arena = arena};
-    *table = (struct heddle_unity_table){0};
     if (options->host == NULL || options->token == NULL) {
         return heddle_error_set(
             error, HEDDLE_INVALID,
@@ -276,7 +281,25 @@ int heddle_unity_resolve(const struct heddle_unity_options *options, const char 
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(heddle_http_client_create(&http, &asking.client, error));
-    const int status = table_ask(&asking, table, error);
+    int status = found ? HEDDLE_OK : table_ask(&asking, table, error);
+    if (status == HEDDLE_OK) {
+        status = credentials_ask(&asking, table, error);
+    }
     heddle_http_client_destroy(asking.client);
     return status;
+}
+
+int heddle_unity_resolve(const struct heddle_unity_options *options, const char *name,
+                         struct heddle_arena *arena, struct heddle_unity_table *table,
+                         struct heddle_error *error)
+{
+    *table = (struct heddle_unity_table){0};
+    return workspace_ask(options, name, false, arena, table, error);
+}
+
+int heddle_unity_renew(const struct heddle_unity_options *options, const char *name,
+                       struct heddle_arena *arena, struct heddle_unity_table *table,
+                       struct heddle_error *error)
+{
+    return workspace_ask(options, name, true, arena, table, error);
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 
@@ -24,6 +25,8 @@ struct heddle_unity_options {
 /* Texts are the arena's. The credentials are never to be printed. */
 struct heddle_unity_table {
     const char *location; /* "s3://…", "abfss://…", "gs://…" */
+    const char *id;       /* of the table, as the catalog knows it */
+    int64_t expires_ms;   /* when the credentials end, since 1970; 0 = the catalog does not say */
     struct {
         const char *name; /* as the store's own tools call it: AWS_SESSION_TOKEN, … */
         const char *value;
@@ -39,5 +42,11 @@ bool heddle_unity_is_name(const char *path);
 HEDDLE_MUST_CHECK int heddle_unity_resolve(const struct heddle_unity_options *options, const char *name,
                                            struct heddle_arena *arena, struct heddle_unity_table *table,
                                            struct heddle_error *error);
+
+/* New credentials for a table that resolve() found: fills variables and expires_ms of `table`, whose id is given. Errors: as
+ * above. */
+HEDDLE_MUST_CHECK int heddle_unity_renew(const struct heddle_unity_options *options, const char *name,
+                                         struct heddle_arena *arena, struct heddle_unity_table *table,
+                                         struct heddle_error *error);
 
 #endif

@@ -15,8 +15,10 @@ static const char SERVICE_VERSION[] = "2021-08-06"; /* the first with which all 
 static int query_make(struct heddle_fs *fs, const char *own, struct heddle_fs_request *request,
                       struct heddle_error *error)
 {
-    const char *both = own[0] != '\0' && fs->query[0] != '\0' ? "&" : "";
-    request->query = heddle_arena_format(fs->scratch, "%s%s%s", own, both, fs->query);
+    const char *sas = heddle_fs_value(fs, "AZURE_STORAGE_SAS_TOKEN");
+    sas = sas == NULL ? "" : sas + (sas[0] == '?' ? 1 : 0);
+    const char *both = own[0] != '\0' && sas[0] != '\0' ? "&" : "";
+    request->query = heddle_arena_format(fs->scratch, "%s%s%s", own, both, sas);
     heddle_fs_header_add(request, "x-ms-version", SERVICE_VERSION, false);
     return request->query != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
 }
@@ -153,7 +155,6 @@ int heddle_fs_open_azure(struct heddle_fs *fs, const char *rest, struct heddle_e
         .put = put,
     };
     static const char form[] = "abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH";
-    const char *sas = heddle_fs_value(fs, "AZURE_STORAGE_SAS_TOKEN");
     const char *at = strchr(rest, '@');
     const size_t host = at != NULL ? strcspn(at + 1, "/") : 0;
     fs->store = &store;
@@ -167,10 +168,5 @@ int heddle_fs_open_azure(struct heddle_fs *fs, const char *rest, struct heddle_e
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(heddle_fs_bucket_read(fs, plain, form, error));
-    HEDDLE_TRY(account_read(fs, at + 1, host, error));
-    if (sas != NULL) {
-        sas += sas[0] == '?' ? 1 : 0;
-        fs->query = heddle_arena_copy_text(fs->arena, sas, strlen(sas));
-    }
-    return fs->query != NULL ? HEDDLE_OK : heddle_error_out_of_memory(error);
+    return account_read(fs, at + 1, host, error);
 }

@@ -42,10 +42,17 @@ enum {
 /* The value of a variable, or NULL. */
 typedef const char *heddle_fs_variable(const void *context, const char *name);
 
+/* Before each attempt, where credentials last only for a while: *context, with which `variable` was asked so far, becomes the one
+ * that knows those that are good now. It, and what it answers, must stay as they are until the owner ends. `refused`: the store
+ * says that those of *context have expired. Called by any thread that has an fs. Errors: why there are no new ones. */
+typedef int heddle_fs_renew(void *owner, bool refused, const void **context, struct heddle_error *error);
+
 /* Borrowed, with all that it points to, until close. */
 struct heddle_fs_settings {
     heddle_fs_variable *variable; /* NULL = there are none */
     const void *context;
+    heddle_fs_renew *renew; /* NULL: the variables never change */
+    void *owner;
     const char *ca_file; /* authorities to trust, NULL = the system's */
     const char
         *cache_folder; /* of mirrors: NULL = $XDG_CACHE_HOME/heddle/files, else $HOME/.cache/heddle/files */

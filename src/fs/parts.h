@@ -79,7 +79,8 @@ struct heddle_fs {
     const char *before;   /* what stands before the key in a path: "" or "/account/container" */
     const char *bucket;
     const char *key;   /* of what was opened, decoded, no slash at the end; "" = the bucket's root */
-    const char *query; /* of an https URI, or a SAS: "" for none */
+    const char *query; /* of an https URI: "" for none */
+    bool expired;      /* the last answer said that the credentials have */
 };
 
 /* A variable, NULL where it is absent or empty. */

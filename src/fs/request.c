@@ -98,6 +98,14 @@ static const char *credentials_refused(long status, const char *code)
     return status == 401 ? "credentials are missing, wrong or expired" : NULL;
 }
 
+/* Whether credentials that were good may have come to their end. Azure has no word of its own for that. */
+static bool may_be_expired(long status, const char *code)
+{
+    static const char *const codes[] = {"ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException",
+                                        "InvalidToken", "AuthenticationFailed", NULL};
+    return status == 401 || is_one_of(code, codes);
+}
+
 /* A bucket in another region than the one that was signed for. */
 static bool region_of(const struct heddle_http_response *answer, const char *code, char *out, size_t size)
 {
@@ -115,7 +123,7 @@ static bool region_of(const struct heddle_http_response *answer, const char *cod
 }
 
 /* Turns an answer that is no success into an error. */
-static int explain(const struct heddle_fs *fs, const struct heddle_fs_request *request, const char *what,
+static int explain(struct heddle_fs *fs, const struct heddle_fs_request *request, const char *what,
                    const struct heddle_http_response *answer, struct heddle_error *error)
 {
     const long status = answer->status;
@@ -123,6 +131,7 @@ static int explain(const struct heddle_fs *fs, const struct heddle_fs_request *r
     char code[CODE_MAX] = "";
     char region[CODE_MAX] = "";
     code_read(answer, code);
+    fs->expired = may_be_expired(status, code);
     const char *refused = credentials_refused(status, code);
     const char *open = code[0] != '\0' ? " (" : "";
     const char *close = code[0] != '\0' ? ")" : "";
@@ -268,15 +277,32 @@ static uint32_t pause_of(const struct heddle_fs *fs, int attempt, const struct h
     return whole - whole / 4 + (uint32_t)heddle_random_below(&random, whole / 4 + 1);
 }
 
+static int renew(struct heddle_fs *fs, bool refused, struct heddle_error *error)
+{
+    return fs->settings.renew != NULL
+               ? fs->settings.renew(fs->settings.owner, refused, &fs->settings.context, error)
+               : HEDDLE_OK;
+}
+
 /* Asks until it is answered. The scratch arena keeps what `call` borrows from it. */
 static int ask(struct heddle_fs *fs, enum heddle_fs_operation operation, struct call *call,
                struct heddle_http_response *answer, struct heddle_error *error)
 {
     struct heddle_error own = {0};
+    bool renewed = false;
     error = error != NULL ? error : &own;
     for (int attempt = 1;; attempt++) {
         *error = (struct heddle_error){0};
-        const int status = ask_once(fs, operation, call, answer, error);
+        HEDDLE_TRY(renew(fs, false, error));
+        fs->expired = false;
+        int status = ask_once(fs, operation, call, answer, error);
+        if (status != HEDDLE_OK && fs->expired && fs->settings.renew != NULL && !renewed) {
+            status = renew(fs, true, error);
+            renewed = status == HEDDLE_OK;
+            if (renewed) {
+                continue;
+            }
+        }
         if (status == HEDDLE_OK || error->action != HEDDLE_ACTION_RETRY ||
             attempt == HEDDLE_FS_ATTEMPTS_MAX) {
             if (status == HEDDLE_NETWORK || status == HEDDLE_PROTOCOL) {

@@ -234,5 +234,6 @@ void heddle_run_close_streams(struct heddle_run *run)
     for (size_t i = run->streams != NULL ? run->plan->pass_count : 0; i > 0; i--) {
         heddle_micro_batches_close(run->streams[i - 1].batches);
         heddle_mirror_close(run->streams[i - 1].mirror);
+        heddle_stores_close(&run->streams[i - 1].stores);
     }
 }

@@ -66,6 +66,32 @@ static void a_name_becomes_a_location_and_credentials(void **state)
     }
 }
 
+static void credentials_are_renewed_for_a_table_that_is_known(void **state)
+{
+    static const struct http_script_answer answers[] = {
+        {.body = TABLE},
+        {.body = "{\"azure_user_delegation_sas\":{\"sas_token\":\"one\"},\"expiration_time\":1735787045678}"},
+    };
+    static const struct http_script_answer later[] = {
+        {.body = "{\"azure_user_delegation_sas\":{\"sas_token\":\"two\"}}"}};
+    char host[HTTP_SCRIPT_URL_MAX];
+    (void)state;
+    assert_int_equal(resolve(answers, 2), HEDDLE_OK);
+    http_script_free(&script);
+    assert_int_equal(table.expires_ms, INT64_C(1735787045678));
+    http_script_start(&script, later, 1);
+    const struct heddle_unity_options options = {.host = http_script_url(&script, "", host), .token = TOKEN};
+    assert_int_equal(heddle_unity_renew(&options, "main.fleet.removals", arena, &table, &error), HEDDLE_OK);
+    http_script_stop(&script);
+    assert_int_equal(http_script_count(&script), 1); /* where the table is, is known */
+    assert_string_equal(http_script_request(&script, 0)->body,
+                        "{\"table_id\":\"an-id\",\"operation\":\"READ\"}");
+    assert_string_equal(table.variables[0].value, "two");
+    assert_int_equal(table.variable_count, 1);
+    assert_int_equal(table.expires_ms, 0);
+    http_script_free(&script);
+}
+
 static void a_refusal_prints_the_grant_and_the_way_through_spark(void **state)
 {
     static const struct {
@@ -150,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_name_becomes_a_location_and_credentials),
+        cmocka_unit_test(credentials_are_renewed_for_a_table_that_is_known),
         cmocka_unit_test(a_refusal_prints_the_grant_and_the_way_through_spark),
         cmocka_unit_test(what_is_no_table_of_delta_is_refused),
         cmocka_unit_test(only_three_plain_parts_are_a_name),
