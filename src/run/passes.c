@@ -153,14 +153,32 @@ static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_e
 
 /* ---- one pass ---- */
 
+/* Rows that a pass will read, -1 = not known. */
+static int64_t pass_rows(const struct heddle_run *run, size_t index)
+{
+    const struct heddle_run_stream *stream = &run->streams[index];
+    const uint64_t limit = limit_left(run, stream);
+    const int64_t expected = heddle_micro_batches_rows_expected(stream->batches);
+    return expected >= 0 && (uint64_t)expected > limit ? (int64_t)limit : expected;
+}
+
+void heddle_run_expect_rows(struct heddle_run *run)
+{
+    for (size_t i = 0; i < run->plan->pass_count; i++) {
+        const struct heddle_plan_pass *pass = &run->plan->passes[i];
+        const int64_t rows = pass_rows(run, i);
+        for (size_t j = 0; j < pass->target_count; j++) {
+            /* A run that waits for more has no end. */
+            const bool known = rows > 0 && run->trigger.kind != HEDDLE_TRIGGER_PROCESSING_TIME;
+            run->plan->targets[pass->targets[j]].rows_expected = known ? (uint64_t)rows : 0;
+        }
+    }
+}
+
 static void pass_start(struct heddle_run *run, size_t index)
 {
     struct heddle_run_stream *stream = &run->streams[index];
-    const uint64_t limit = limit_left(run, stream);
-    int64_t expected = heddle_micro_batches_rows_expected(stream->batches);
-    if (expected >= 0 && (uint64_t)expected > limit) {
-        expected = (int64_t)limit;
-    }
+    const int64_t expected = pass_rows(run, index);
     heddle_pipeline_counters_reset(&run->counters);
     stream->unreadable = 0;
     atomic_store(&run->pass, index + 1);

@@ -130,6 +130,7 @@ static int verify(struct heddle_run *run, struct heddle_error *error)
 static int load(struct heddle_run *run, struct heddle_error *error)
 {
     set_phase(run, HEDDLE_PHASE_CONNECTING);
+    heddle_run_expect_rows(run);
     HEDDLE_TRY(connect_sink(run, error));
     set_phase(run, HEDDLE_PHASE_PREPARING);
     HEDDLE_TRY(heddle_claim_announce(run->claim, precision_of(run), error));

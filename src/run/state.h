@@ -84,6 +84,10 @@ void heddle_run_close_streams(struct heddle_run *run);
 HEDDLE_MUST_CHECK int heddle_run_refresh_stream(struct heddle_run *run, size_t pass,
                                                 struct heddle_error *error);
 
+/* Tells every target how many rows are to come, where the sources know: before the sink is opened, which chooses roads and
+ * the way to internal ids by it. */
+void heddle_run_expect_rows(struct heddle_run *run);
+
 /* The number under which the load knows the micro-batch that comes next: each one of all its streams counts it up by one, over
  * runs too. */
 uint64_t heddle_run_unit(const struct heddle_run *run);
