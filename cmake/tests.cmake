@@ -144,7 +144,7 @@ if(TARGET heddle_command AND Python3_FOUND)
                                         RESOURCE_LOCK "neo4j_${major};neo4j_faults" LABELS integration)
         # Programs that take the server from the environment: the sink's live tests, and the example of the public API.
         foreach(program unit_sink_neo4j_live unit_sink_neo4j_live_trouble unit_sink_neo4j_live_roads
-                        unit_sink_neo4j_live_resume example_neo4j_connection
+                        unit_sink_neo4j_live_resume unit_sink_neo4j_live_together example_neo4j_connection
                         example_driver)
             if(TARGET ${program})
                 string(REGEX REPLACE "^(unit|example)_" "" stem ${program})

@@ -66,7 +66,7 @@ static void put_heading(const struct heddle_forecast_target *target, struct hedd
     put(out, " transactions, ");
     put(out, heddle_plan_report_bytes(target->bytes, bytes));
     put(out, " to send.</p><p>Road: <b>");
-    put(out, heddle_road_name(target->road.road));
+    put(out, heddle_road_choice_name(&target->road));
     put(out, "</b> <span class=\"soft\">");
     heddle_svg_text(out, target->road.reason);
     put(out, "</span></p>");

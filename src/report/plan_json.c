@@ -78,9 +78,9 @@ static json_t *target_json(const struct heddle_forecast_target *target)
     json_t *object = json_pack(
         "{s:s, s:s, s:b, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "name",
         target->target->name, "kind", kind_name(target->target), "merge", (int)target->target->merge, "road",
-        heddle_road_name(target->road.road), "reason", target->road.reason, "rows", (json_int_t)target->rows,
-        "rejected", (json_int_t)target->rejected, "keys", (json_int_t)target->keys, "bytes",
-        (json_int_t)target->bytes, "batch_rows", (json_int_t)target->batch_rows, "transactions",
+        heddle_road_choice_name(&target->road), "reason", target->road.reason, "rows",
+        (json_int_t)target->rows, "rejected", (json_int_t)target->rejected, "keys", (json_int_t)target->keys,
+        "bytes", (json_int_t)target->bytes, "batch_rows", (json_int_t)target->batch_rows, "transactions",
         (json_int_t)target->transactions, "texts", (json_int_t)target->texts, "text_bytes",
         (json_int_t)target->characters, "rejects", reasons_json(target));
     if (target->parted) {

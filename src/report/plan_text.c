@@ -194,7 +194,7 @@ static void put_target(const struct heddle_forecast_target *target, struct heddl
     heddle_plan_report_what(target->target, out);
     heddle_buffer_append_byte(out, '\n');
     put_size(target, out);
-    heddle_buffer_append_format(out, "  %-10s %s: %s\n", "road", heddle_road_name(target->road.road),
+    heddle_buffer_append_format(out, "  %-10s %s: %s\n", "road", heddle_road_choice_name(&target->road),
                                 target->road.reason);
     if (!target->parted) {
         return;

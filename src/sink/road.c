@@ -48,6 +48,11 @@ bool heddle_targets_share_label(const struct heddle_target *one, const struct he
     return false;
 }
 
+const char *heddle_road_choice_name(const struct heddle_road_choice *choice)
+{
+    return heddle_road_name(choice->rides ? HEDDLE_ROAD_ONE_STATEMENT : choice->road);
+}
+
 /* True where `other` writes nodes that could carry a label of node target `node`. */
 static bool writes_its_nodes(const struct heddle_target *targets, const struct heddle_target *node,
                              const struct heddle_target *other)
@@ -117,7 +122,8 @@ static const char *no_create(const struct heddle_road_facts *facts)
         return is_node ? "another target writes nodes of this label"
                        : "another target writes relationships of this type";
     }
-    if (facts->rows_expected > facts->remembered_rows) {
+    /* What comes after the table is full is merged by the parts it claims, or guarded; other rows would claim the wrong ones. */
+    if (facts->rows_expected > facts->remembered_rows && !is_node && !heddle_fold_target_is_bare(target)) {
         return "there are more rows than identities can be remembered";
     }
     return NULL;
@@ -142,6 +148,37 @@ static const char *no_guard(const struct heddle_road_facts *facts)
     return NULL;
 }
 
+/* Why a node and the relationships of its row cannot be one statement; NULL = they can. */
+static const char *no_one_statement(const struct heddle_road_facts *facts)
+{
+    const struct heddle_target *target = &facts->targets[facts->target];
+    size_t riders[HEDDLE_ROAD_RIDERS_MAX];
+    if (target->kind != HEDDLE_TARGET_NODE) {
+        return NULL; /* heddle_road_join() says it */
+    }
+    if (heddle_road_riders(facts->targets, facts->target_count, facts->target, riders) == 0) {
+        return "no relationship of its own rows can travel with it";
+    }
+    if (facts->resumes) {
+        return "a part of this load may be there already";
+    }
+    return merges(target) ? no_create(facts) : NULL;
+}
+
+static bool takes_one_statement(const struct heddle_road_facts *facts, struct heddle_road_choice *choice)
+{
+    size_t riders[HEDDLE_ROAD_RIDERS_MAX];
+    if (facts->targets[facts->target].kind != HEDDLE_TARGET_NODE || no_one_statement(facts) != NULL) {
+        return false;
+    }
+    const size_t count = heddle_road_riders(facts->targets, facts->target_count, facts->target, riders);
+    take(choice, HEDDLE_ROAD_ONE_STATEMENT,
+         "each node is new, so it is created together with its %s%.60s%s, which need not look it up",
+         count == 1 ? "relationship " : "relationships, such as ", facts->targets[riders[0]].name,
+         count == 1 ? "" : ",");
+    return true;
+}
+
 static bool is_small(const struct heddle_road_facts *facts)
 {
     return facts->rows_expected > 0 &&
@@ -150,6 +187,9 @@ static bool is_small(const struct heddle_road_facts *facts)
 
 static void choose_for_create(const struct heddle_road_facts *facts, struct heddle_road_choice *choice)
 {
+    if (takes_one_statement(facts, choice)) {
+        return;
+    }
     if (facts->writers <= 1) {
         take(choice, HEDDLE_ROAD_SERIAL, "there is one writer");
     } else if (is_small(facts)) {
@@ -172,6 +212,9 @@ static void choose_for_merge(const struct heddle_road_facts *facts, struct heddl
 {
     const struct heddle_target *target = &facts->targets[facts->target];
     const char *obstacle = no_create(facts);
+    if (takes_one_statement(facts, choice)) {
+        return;
+    }
     if (obstacle == NULL) {
         take(choice, HEDDLE_ROAD_CREATE,
              "there are no %s yet, and each row is known to be the first of its identity", thing_of(target));
@@ -200,7 +243,7 @@ static const char *obstacle_of(const struct heddle_road_facts *facts, enum heddl
     switch (road) {
     case HEDDLE_ROAD_CREATE: return merging ? no_create(facts) : NULL;
     case HEDDLE_ROAD_GUARDED: return merging ? no_guard(facts) : "it creates, so there is nothing to guard";
-    case HEDDLE_ROAD_ONE_STATEMENT: return "nodes and relationships travel in transactions of their own";
+    case HEDDLE_ROAD_ONE_STATEMENT: return no_one_statement(facts);
     case HEDDLE_ROAD_AUTO:
     case HEDDLE_ROAD_TILES:
     case HEDDLE_ROAD_SERIAL: break;
@@ -214,7 +257,8 @@ void heddle_road_choose(const struct heddle_road_facts *facts, struct heddle_roa
     *choice_out = (struct heddle_road_choice){.as_asked = true};
     const enum heddle_road asked = target->road;
     const char *obstacle = obstacle_of(facts, asked);
-    if (asked != HEDDLE_ROAD_AUTO && obstacle == NULL) {
+    const bool joins = asked == HEDDLE_ROAD_ONE_STATEMENT && target->kind == HEDDLE_TARGET_RELATIONSHIP;
+    if (asked != HEDDLE_ROAD_AUTO && !joins && obstacle == NULL) {
         take(choice_out, asked, "the job asks for it");
         return;
     }

@@ -7,8 +7,9 @@
  *                   identity may be in one transaction in flight only (its hash decides a part), and once in a batch.
  *                   Chosen for rows that say nothing but their identity: measured at 1.2 times tiles.
  *   tiles           MERGE as written, under the parts of both ends.
- *   one_statement   a node that is new and the relationships of its row together; not taken by any sink yet, so a job
- *                   that asks for it gets the next best road and is told why.
+ *   one_statement   a node that is new and the relationships of its row that start at it, in one statement: their start is
+ *                   at hand, so nobody looks it up, and what starts at a node that is new cannot be there yet. Rows that
+ *                   lack a relationship, or whose node may not be the first of its key, go apart, nodes first.
  *   serial          as written, one transaction at a time: a load that one writer finishes at once.
  *
  * All keep what MERGE means: identity = type, both ends, key properties; a relationship that was there is met, parallel
@@ -46,14 +47,31 @@ enum { HEDDLE_ROAD_REASON_MAX = 240 };
 struct heddle_road_choice {
     enum heddle_road road; /* never AUTO */
     bool as_asked;         /* false: another road was asked for, and `reason` says why it cannot be */
+    bool rides; /* relationships: rows travel with their start node; `road` is for those that cannot */
     char reason[HEDDLE_ROAD_REASON_MAX]; /* one sentence, without its full stop */
 };
 
 /* Chooses. Every answer writes the same graph; a road that was asked for is taken unless it could write another one. */
 void heddle_road_choose(const struct heddle_road_facts *facts, struct heddle_road_choice *choice_out);
 
+/* Relationship targets whose rows can travel with their start node in one statement, at most so many a node. */
+enum { HEDDLE_ROAD_RIDERS_MAX = 8 };
+
+/* The relationship targets whose rows can travel with those of node target `node`, by what the job says alone; answers how
+ * many. Their ends are written before (sink/target.h: follows_its_nodes), and by nobody who travels with relationships
+ * of the same source himself. */
+size_t heddle_road_riders(const struct heddle_target *targets, size_t target_count, size_t node,
+                          size_t riders[static HEDDLE_ROAD_RIDERS_MAX]);
+
+/* Completes the choice for a relationship target, once that for its start node is made. */
+void heddle_road_join(const struct heddle_target *targets, size_t target_count, size_t relationship,
+                      const struct heddle_road_choice *node_choice, struct heddle_road_choice *choice);
+
 /* The name in a job file ("one_statement"); "" for no road. */
 const char *heddle_road_name(enum heddle_road road);
+
+/* The name of what was chosen: of the road that most rows take. */
+const char *heddle_road_choice_name(const struct heddle_road_choice *choice);
 
 /* The road of a name. Errors: HEDDLE_INVALID (names what there is). */
 HEDDLE_MUST_CHECK int heddle_road_parse(const char *name, enum heddle_road *road_out,
@@ -61,6 +79,11 @@ HEDDLE_MUST_CHECK int heddle_road_parse(const char *name, enum heddle_road *road
 
 /* True where one node may carry labels of both: the targets then write to one key space. */
 bool heddle_targets_share_label(const struct heddle_target *one, const struct heddle_target *other);
+
+/* True where the rows of relationship target `target` name that end by the very columns that key the node's own rows: the
+ * node of a row's end is written by the same row. */
+bool heddle_target_end_is_own(const struct heddle_target *targets, const struct heddle_target *target,
+                              const struct heddle_target_end *end);
 
 /* True where nothing but `target` writes nodes of its labels, or relationships of its type, in this job. */
 bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_count, size_t target);

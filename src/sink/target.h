@@ -127,9 +127,9 @@ struct heddle_target {
     struct heddle_target_end start;
     struct heddle_target_end end;
     bool merge_ends; /* node_match_mode: merge */
-    /* True where every row's own nodes are written by node targets of the same batch (each end's key columns are the
-     * key columns of that node target): then a row may follow its nodes batch by batch. False: the ends can be in any
-     * batch, and run/ feeds this target in a later pass. */
+    /* True where each of a row's two nodes is written by a node target of the same batch (the end's key columns are the
+     * key columns of that node target) or by an earlier pass: then a row may follow its nodes batch by batch. False: an
+     * end can be in any batch, and run/ feeds this target in a later pass. */
     bool follows_its_nodes;
 
     /* queries */

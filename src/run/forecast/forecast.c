@@ -194,6 +194,14 @@ static void choose_roads(struct work *work)
             choose_for_query(target);
         }
     }
+    for (size_t i = 0; i < work->plan->target_count; i++) {
+        const struct heddle_target *target = &work->plan->targets[i];
+        if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
+            heddle_road_join(work->plan->targets, work->plan->target_count, i,
+                             &work->forecast->targets[target->start.node].road,
+                             &work->forecast->targets[i].road);
+        }
+    }
 }
 
 static int make(struct work *work, struct heddle_error *error)

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "column/convert.h"
 #include "run/plan/plan_targets.h"
+#include "sink/road.h"
 
 /* Cycles are refused when the job is read, so levels settle; this only bounds a mistake of ours. */
 enum { LEVELS_MAX = 1024 };
@@ -19,6 +20,44 @@ static bool depends_on(const struct heddle_job_target *base, const char *name)
         }
     }
     return false;
+}
+
+/* True where the node at an end of a row is written when the rows of `level` come: by the row itself, or by an earlier
+ * pass. */
+static bool is_there(const struct heddle_plan *plan, const struct heddle_target *target,
+                     const struct heddle_target_end *end, size_t end_level, size_t level)
+{
+    return end_level < level || (end_level == level && heddle_target_end_is_own(plan->targets, target, end));
+}
+
+/* True where a node target stays where it is: it depends on nothing and starts no relationship that could lift it. */
+static bool stands_still(const struct heddle_plan *plan, const struct heddle_job_target *const *bases,
+                         size_t node)
+{
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const struct heddle_target *other = &plan->targets[i];
+        if (other->kind == HEDDLE_TARGET_RELATIONSHIP && other->start.node == node &&
+            heddle_plan_starts_own(plan, other)) {
+            return false;
+        }
+    }
+    return bases[node]->depends_on_count == 0;
+}
+
+/* A node that is the start of a relationship of its own row waits for ends that other rows write: then both can be
+ * written together (sink/road.h), and the source is read once for them. Such ends stand still, so nothing goes in a circle. */
+static size_t level_behind_ends(const struct heddle_plan *plan, const struct heddle_job_target *const *bases,
+                                const size_t *levels, size_t node, size_t level)
+{
+    for (size_t i = 0; i < plan->target_count; i++) {
+        const struct heddle_target *other = &plan->targets[i];
+        if (other->kind == HEDDLE_TARGET_RELATIONSHIP && other->start.node == node && !other->merge_ends &&
+            heddle_plan_starts_own(plan, other) && other->end.node != node &&
+            stands_still(plan, bases, other->end.node) && levels[other->end.node] + 1 > level) {
+            level = levels[other->end.node] + 1;
+        }
+    }
+    return level;
 }
 
 /* The lowest level a target may have, given the present levels of the others. */
@@ -37,12 +76,13 @@ static size_t lowest_level(const struct heddle_plan *plan, const struct heddle_j
     if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
         const size_t start = levels[target->start.node];
         const size_t end = levels[target->end.node];
-        target->follows_its_nodes =
-            heddle_plan_carries_its_nodes(plan, target) && start == end && level <= start;
-        const size_t nodes = (start > end ? start : end) + (target->follows_its_nodes ? 0 : 1);
+        const size_t higher = start > end ? start : end;
+        target->follows_its_nodes = is_there(plan, target, &target->start, start, higher) &&
+                                    is_there(plan, target, &target->end, end, higher) && level <= higher;
+        const size_t nodes = higher + (target->follows_its_nodes ? 0 : 1);
         level = nodes > level ? nodes : level;
     }
-    return level;
+    return target->kind == HEDDLE_TARGET_NODE ? level_behind_ends(plan, bases, levels, index, level) : level;
 }
 
 static int find_levels(struct heddle_plan *plan, const struct heddle_job_target *const *bases, size_t *levels,

@@ -4,9 +4,10 @@
  * column is its place in that projection in every pass.
  *
  * Passes: targets have levels. A node target is on level 0; a relationship whose rows carry their own nodes (same source,
- * the very columns that key those nodes) shares their level and follows them batch by batch; any other relationship is
- * one level above its nodes, because its ends may lie anywhere in their sources; `depends_on` lifts a target one level
- * above what it names. A pass is one source read once for all its targets of one level. Query targets come after all
+ * the very columns that key those nodes) shares their level and follows them batch by batch; where its row carries only its
+ * start, the start's target is lifted above its end's, if that one depends on nothing, and it follows all the same; any
+ * other relationship is one level above its nodes, because its ends may lie anywhere in their sources; `depends_on` lifts
+ * a target one level above what it names. A pass is one source read once for all its targets of one level. Query targets come after all
  * others and have a pass each: nobody knows what they and others would do to each other.
  *
  * Ownership: everything lies in the plan's arena; the job must outlive it. Threads: read-only once made.

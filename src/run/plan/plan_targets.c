@@ -343,22 +343,8 @@ int heddle_plan_resolve_targets(struct heddle_plan *plan, const struct heddle_jo
     return HEDDLE_OK;
 }
 
-static bool end_is_own(const struct heddle_plan *plan, const struct heddle_target *target,
-                       const struct heddle_target_end *end)
+bool heddle_plan_starts_own(const struct heddle_plan *plan, const struct heddle_target *target)
 {
-    const struct heddle_target *node = &plan->targets[end->node];
-    if (node->source != target->source || node->key_count != end->key_count) {
-        return false;
-    }
-    for (size_t i = 0; i < end->key_count; i++) {
-        if (node->properties[node->key[i]].column != end->keys[i].column) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool heddle_plan_carries_its_nodes(const struct heddle_plan *plan, const struct heddle_target *target)
-{
-    return end_is_own(plan, target, &target->start) && end_is_own(plan, target, &target->end);
+    return heddle_target_end_is_own(plan->targets, target, &target->start) &&
+           !heddle_target_end_is_own(plan->targets, target, &target->end);
 }

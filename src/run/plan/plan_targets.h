@@ -22,8 +22,7 @@ HEDDLE_MUST_CHECK int heddle_plan_column_of(struct heddle_plan *plan, size_t sou
 HEDDLE_MUST_CHECK int heddle_plan_resolve_base(struct heddle_plan *plan, const struct heddle_job_target *base,
                                                struct heddle_target *target, struct heddle_error *error);
 
-/* True where both ends of `target` are nodes that its own row makes: node targets of the same source whose key columns
- * are the very columns that name the end. */
-bool heddle_plan_carries_its_nodes(const struct heddle_plan *plan, const struct heddle_target *target);
+/* True where the row of a relationship writes its own start, and its end is written by other rows. */
+bool heddle_plan_starts_own(const struct heddle_plan *plan, const struct heddle_target *target);
 
 #endif

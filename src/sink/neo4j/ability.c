@@ -70,6 +70,22 @@ static void learn_cores(struct heddle_bolt_connection *connection, struct heddle
     heddle_buffer_free(&text);
 }
 
+/* Where a database speaks Cypher 25 unless told otherwise, its statements go by what that has: no id(), only elementId(). */
+static void learn_ids(struct heddle_bolt_connection *connection, struct heddle_arena *arena,
+                      struct heddle_ability *ability)
+{
+    const struct heddle_ask ask = {
+        .text = "MATCH (n) WHERE false RETURN id(n)",
+        .mode = HEDDLE_BOLT_READ,
+        .database = ability->database,
+    };
+    struct heddle_bolt_result result;
+    struct heddle_error error = {0};
+    if (ability->dialect.versions && heddle_ask_run(connection, &ask, arena, &result, &error) != HEDDLE_OK) {
+        ability->dialect.element_ids = strstr(error.code, "SyntaxError") != NULL;
+    }
+}
+
 int heddle_ability_learn(struct heddle_bolt_connection *connection, const char *database,
                          struct heddle_ability *ability_out, struct heddle_error *error)
 {
@@ -89,6 +105,7 @@ int heddle_ability_learn(struct heddle_bolt_connection *connection, const char *
         ability.dialect.versions = version_at_least(&ability, 2025, 6);
         ability.dialect.key_constraints = strcmp(ability.edition, "enterprise") == 0;
         learn_cores(connection, arena, &ability);
+        learn_ids(connection, arena, &ability);
         *ability_out = ability;
     }
     heddle_arena_destroy(arena);

@@ -138,7 +138,7 @@ static void note_perhaps(struct heddle_load *load, const struct heddle_transacti
     }
 }
 
-int heddle_answer_account(struct heddle_writer *writer, struct heddle_transaction *transaction,
+static int account_target(struct heddle_writer *writer, struct heddle_transaction *transaction,
                           struct heddle_error *error)
 {
     struct heddle_load_result result = {
@@ -148,7 +148,6 @@ int heddle_answer_account(struct heddle_writer *writer, struct heddle_transactio
     };
     bool *is_rejected = NULL;
     int status = HEDDLE_OK;
-    note_committed(writer->load, transaction->count);
     if (heddle_answer_asks(transaction)) {
         is_rejected = heddle_calloc(transaction->count, sizeof *is_rejected);
         if (is_rejected == NULL) {
@@ -172,6 +171,17 @@ int heddle_answer_account(struct heddle_writer *writer, struct heddle_transactio
     }
     free(is_rejected);
     return status;
+}
+
+int heddle_answer_account(struct heddle_writer *writer, struct heddle_transaction *transaction,
+                          struct heddle_error *error)
+{
+    note_committed(writer->load, transaction->count);
+    HEDDLE_TRY(account_target(writer, transaction, error));
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        HEDDLE_TRY(account_target(writer, &transaction->riders[i], error));
+    }
+    return HEDDLE_OK;
 }
 
 int heddle_answer_reject(struct heddle_writer *writer, const struct heddle_transaction *transaction,

@@ -127,10 +127,39 @@ static void put_id(struct heddle_pack *pack, int64_t id, const char *prefix)
     heddle_pack_string(pack, text, length < 0 ? 0 : (size_t)length);
 }
 
+/* A node's row with those of the relationships that travel along. */
+static void put_together(struct heddle_pack *pack, const struct heddle_write_plan *plan,
+                         const struct heddle_schedule_row *row, const struct heddle_encode_form *form)
+{
+    const struct heddle_lot *lot = row->batch;
+    size_t items = item_count(plan->target);
+    for (size_t i = 0; i < plan->rider_count; i++) {
+        const struct heddle_target *rider = plan->riders[i]->target;
+        items += (form->ids != NULL ? 1U : 0U) + rider->end.key_count + rider->property_count;
+    }
+    heddle_pack_list(pack, (uint32_t)items);
+    put_items(pack, plan, lot->ready, row->row);
+    for (size_t i = 0; i < plan->rider_count; i++) {
+        const struct heddle_write_plan *rider = plan->riders[i];
+        const struct heddle_target_rows *ready = lot->riders[i]->ready;
+        if (form->ids != NULL) {
+            put_id(pack, form->ids[i], form->id_prefix);
+        }
+        put_cells(pack, ready->end_keys, rider->target->end.key_count, row->row);
+        for (size_t j = 0; j < rider->target->property_count; j++) {
+            heddle_pack_column_value(pack, &ready->properties[rider->order[j]], row->row);
+        }
+    }
+}
+
 void heddle_encode_row(struct heddle_pack *pack, const struct heddle_write_plan *plan,
                        const struct heddle_schedule_row *row, const struct heddle_encode_form *form)
 {
     const struct heddle_lot *lot = row->batch;
+    if (plan->rider_count > 0) {
+        put_together(pack, plan, row, form);
+        return;
+    }
     if (plan->target->kind == HEDDLE_TARGET_QUERY) {
         heddle_query_put_row(pack, lot->ready, row->row);
         return;

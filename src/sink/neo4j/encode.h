@@ -14,7 +14,8 @@ HEDDLE_MUST_CHECK int heddle_encode_check(const struct heddle_target_rows *ready
 
 /* How one row is written. */
 struct heddle_encode_form {
-    const int64_t *ids;    /* of start and end, first in the list; NULL = by key */
+    const int64_t *ids;    /* of start and end, first in the list; of a plan with riders: of their ends, each
+                            * before its keys; NULL = by key */
     const char *id_prefix; /* what stands before the number in element ids; NULL = ids are numbers */
     int64_t ordinal;       /* last in the list; below 0 = none */
 };

@@ -180,6 +180,16 @@ bool heddle_ids_read_element(struct heddle_ids *ids, const char *text, size_t le
     return keep_prefix(ids, text, colon);
 }
 
+bool heddle_ids_of_value(struct heddle_ids *ids, const struct heddle_value *value, int64_t *id_out)
+{
+    if (value->type == HEDDLE_VALUE_INTEGER) {
+        *id_out = value->integer;
+        return true;
+    }
+    return value->type == HEDDLE_VALUE_STRING &&
+           heddle_ids_read_element(ids, value->string.text, value->string.length, id_out);
+}
+
 const char *heddle_ids_element_prefix(struct heddle_ids *ids)
 {
     return ids->prefix;

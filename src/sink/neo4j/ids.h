@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "bolt/connection.h"
 #include "column/batch.h"
 
 struct heddle_ids;
@@ -50,6 +51,9 @@ bool heddle_ids_is_given_up(struct heddle_ids *ids);
 /* Before "4:uuid:17" elementId() has something that all nodes of a database share; the table keeps the number. Reads such
  * an id, keeping what stands before the number. False = of another kind. */
 bool heddle_ids_read_element(struct heddle_ids *ids, const char *text, size_t length, int64_t *value_out);
+
+/* The id that a server told: a number, or an element id. False = neither. */
+bool heddle_ids_of_value(struct heddle_ids *ids, const struct heddle_value *value, int64_t *id_out);
 
 /* What stands before the number, "" before the first element id was read. Valid until destroy. */
 const char *heddle_ids_element_prefix(struct heddle_ids *ids);

@@ -61,8 +61,9 @@ static void take_node(struct reader *reader, const struct heddle_value *item)
     const size_t keys = reader->plan->target->key_count;
     struct heddle_column columns[READ_KEYS_MAX];
     uint32_t offsets[READ_KEYS_MAX][2];
+    int64_t id = HEDDLE_IDS_NONE;
     if (item->type != HEDDLE_VALUE_LIST || item->list.count != keys + 1 ||
-        item->list.items[0].type != HEDDLE_VALUE_INTEGER) {
+        !heddle_ids_of_value(reader->load->ids, &item->list.items[0], &id)) {
         return;
     }
     for (size_t i = 0; i < keys; i++) {
@@ -71,7 +72,7 @@ static void take_node(struct reader *reader, const struct heddle_value *item)
         }
     }
     reader->hashes[reader->count] = heddle_ids_hash(columns, keys, 0, reader->plan->id_space_a, &reader->key);
-    reader->ids[reader->count++] = item->list.items[0].integer;
+    reader->ids[reader->count++] = id;
     if (reader->count == READ_CHUNK) {
         flush(reader);
     }
@@ -164,7 +165,7 @@ static uint64_t rows_read(struct heddle_load *load, size_t target)
 void heddle_ids_consider(struct heddle_load *load, const struct heddle_write_plan *plan, size_t more_rows)
 {
     const struct heddle_target *target = plan->target;
-    if (!plan->uses_ids || plan->element_ids || load->nodes_before == NULL) {
+    if (!plan->uses_ids || load->nodes_before == NULL) {
         return;
     }
     const uint64_t seen = rows_read(load, plan->index) + more_rows;

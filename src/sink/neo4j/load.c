@@ -30,6 +30,7 @@ void heddle_load_end(struct heddle_load *load)
     free(load->perhaps);
     free(load->counts);
     free(load->threads);
+    free(load->streams);
     heddle_scheduler_destroy(load->scheduler);
     heddle_window_destroy(load->window);
     heddle_flight_destroy(load->flight);
@@ -73,7 +74,7 @@ bool heddle_load_is_ending(struct heddle_load *load)
 /* Puts the rows of a lot into the scheduler, or leaves them with the window; with the lock held. */
 static int lot_schedule(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
 {
-    const size_t count = lot->ready->row_count;
+    const size_t count = lot->row_count;
     lot->held = lot->claims && heddle_window_holds(load->window);
     load->holds = load->holds || lot->held;
     if (lot->held || count == 0) {
@@ -210,6 +211,7 @@ static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
         .space_count = load->space_count,
         .parts_max = load->parts,
         .writers = heddle_writers_in_flight_max(load),
+        .senders = heddle_writers_senders_max(load),
         .rows_waiting_max = HEDDLE_LOAD_ROWS_MAX * load->times,
         .keys = load->window_keys,
     };
@@ -223,13 +225,26 @@ static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
     return heddle_scheduler_create(&schedule, &load->scheduler, error);
 }
 
+static int add_stream(struct heddle_load *load, struct heddle_write_plan *plan, struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_scheduler_add_stream(load->scheduler, plan->batch_rows, plan->batch_bytes,
+                                           &plan->stream, error));
+    load->streams[plan->stream] = plan;
+    return HEDDLE_OK;
+}
+
 int heddle_load_add_streams(struct heddle_load *load, struct heddle_error *error)
 {
     HEDDLE_TRY(make_scheduler(load, error));
+    load->streams = heddle_calloc(2 * load->options->target_count + 1, sizeof(struct heddle_write_plan *));
+    if (load->streams == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     for (size_t i = 0; i < load->options->target_count; i++) {
-        struct heddle_write_plan *plan = &load->plans[i];
-        HEDDLE_TRY(heddle_scheduler_add_stream(load->scheduler, plan->batch_rows, plan->batch_bytes,
-                                               &plan->stream, error));
+        HEDDLE_TRY(add_stream(load, &load->plans[i], error));
+        if (load->plans[i].together != NULL) {
+            HEDDLE_TRY(add_stream(load, load->plans[i].together, error));
+        }
     }
     return HEDDLE_OK;
 }
@@ -274,46 +289,83 @@ static int wait_for_room(struct heddle_load *load, struct heddle_error *error)
     return status;
 }
 
-static int lot_prepare(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_lot *lot,
+/* Which rows a lot's rows wait for (load.h). */
+static enum heddle_rank rank_of(const struct heddle_write_plan *plan)
+{
+    if (plan->rider_count > 0) {
+        return HEDDLE_RANK_TOGETHER;
+    }
+    if (plan->together != NULL) {
+        return HEDDLE_RANK_APART;
+    }
+    const bool follows = plan->target->kind == HEDDLE_TARGET_RELATIONSHIP && plan->target->follows_its_nodes;
+    return follows ? HEDDLE_RANK_FOLLOW : HEDDLE_RANK_NODES;
+}
+
+static int lot_convert(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_lot *lot,
                        size_t target_index, struct heddle_error *error)
 {
     struct heddle_write_plan *plan = &load->plans[target_index];
     lot->parcel = parcel;
     lot->plan = plan;
+    lot->rank = rank_of(plan);
     HEDDLE_TRY(heddle_rows_convert(parcel->rows, plan->target, target_index, &load->options->rejects,
                                    &lot->ready, error));
     HEDDLE_TRY(heddle_encode_check(lot->ready, error));
     HEDDLE_TRY(heddle_recall_ask(&load->options->ledger, lot->ready, error));
     HEDDLE_TRY(heddle_fold_rows(load->fold, lot->ready, error));
-    HEDDLE_TRY(heddle_recall_split(lot->ready, &lot->recalled, error));
-    lot->rows = heddle_arena_calloc(parcel->rows->arena, lot->ready->row_count + 1, sizeof *lot->rows);
-    if (lot->rows == NULL) {
-        return heddle_error_out_of_memory(error);
-    }
-    for (size_t i = 0; i < lot->ready->row_count; i++) {
-        const uint32_t row = lot->ready->rows[i];
-        lot->rows[i] = (struct heddle_schedule_row){lot, row, heddle_encode_row_bytes(lot->ready, row)};
-    }
+    return heddle_recall_split(lot->ready, &lot->recalled, error);
+}
+
+int heddle_load_claim(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
+{
     /* One writer meets nobody, and takes rows in the order they came. */
-    if (plan->claim == HEDDLE_CLAIM_NOTHING || load->writer_max == 1) {
+    if (lot->claims || lot->plan->claim == HEDDLE_CLAIM_NOTHING || load->writer_max == 1) {
         return HEDDLE_OK;
     }
     lot->claims = true;
-    HEDDLE_TRY(
-        heddle_touches_find(lot->ready, plan->claim, load->options->seed, &load->key, &lot->touches, error));
+    HEDDLE_TRY(heddle_touches_find(lot->ready, lot->plan->claim, load->options->seed, &load->key,
+                                   &lot->touches, error));
     heddle_window_count(load->window, lot);
     return HEDDLE_OK;
 }
 
-/* Lets the relationships of all parcels go whose nodes, and those of all before them, are written; with the lock held. */
-static int open_gates(struct heddle_load *load, struct heddle_error *error)
+/* The rows that are left to a target's own lot. */
+static int lot_fill(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
 {
-    while (load->gate != NULL && load->gate->open_nodes == 0) {
-        struct heddle_parcel *parcel = load->gate;
-        parcel->nodes_done = true;
-        load->gate = parcel->next;
+    const struct heddle_target_rows *ready = lot->ready;
+    HEDDLE_TRY(heddle_load_claim(load, lot, error));
+    lot->rows = heddle_arena_calloc(ready->owner->arena, ready->row_count + 1, sizeof *lot->rows);
+    if (lot->rows == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    lot->row_count = ready->row_count;
+    for (size_t i = 0; i < ready->row_count; i++) {
+        const uint32_t row = ready->rows[i];
+        lot->rows[i] = (struct heddle_schedule_row){lot, row, heddle_encode_row_bytes(ready, row)};
+    }
+    return HEDDLE_OK;
+}
+
+static bool is_clear(const struct heddle_parcel *parcel, size_t rank)
+{
+    for (size_t i = 0; i < rank; i++) {
+        if (parcel->open_nodes[i] > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Lets the rows of a rank go, parcel by parcel, as far as all rows of the ranks before it are written, in the parcel and
+ * in those before it; with the lock held. */
+static int open_gate(struct heddle_load *load, size_t rank, struct heddle_error *error)
+{
+    while (load->gates[rank] != NULL && is_clear(load->gates[rank], rank)) {
+        struct heddle_parcel *parcel = load->gates[rank];
+        load->gates[rank] = parcel->next;
         for (size_t i = 0; i < parcel->lot_count; i++) {
-            if (parcel->lots[i].waits) {
+            if (parcel->lots[i].waits && parcel->lots[i].rank == rank) {
                 parcel->lots[i].waits = false;
                 HEDDLE_TRY(lot_schedule(load, &parcel->lots[i], error));
             }
@@ -322,10 +374,20 @@ static int open_gates(struct heddle_load *load, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
+static int open_gates(struct heddle_load *load, struct heddle_error *error)
+{
+    for (size_t rank = HEDDLE_RANK_NODES + 1; rank < HEDDLE_RANKS; rank++) {
+        HEDDLE_TRY(open_gate(load, rank, error));
+    }
+    return HEDDLE_OK;
+}
+
 static void parcel_unlink(struct heddle_load *load, struct heddle_parcel *parcel)
 {
-    if (load->gate == parcel) {
-        load->gate = parcel->next;
+    for (size_t rank = 0; rank < HEDDLE_RANKS; rank++) {
+        if (load->gates[rank] == parcel) {
+            load->gates[rank] = parcel->next;
+        }
     }
     *(parcel->previous == NULL ? &load->first : &parcel->previous->next) = parcel->next;
     *(parcel->next == NULL ? &load->last : &parcel->next->previous) = parcel->previous;
@@ -339,35 +401,43 @@ static void parcel_link(struct heddle_load *load, struct heddle_parcel *parcel)
     parcel->previous = load->last;
     *(load->last == NULL ? &load->first : &load->last->next) = parcel;
     load->last = parcel;
-    if (load->gate == NULL) {
-        load->gate = parcel;
+    for (size_t rank = 0; rank < HEDDLE_RANKS; rank++) {
+        if (load->gates[rank] == NULL) {
+            load->gates[rank] = parcel;
+        }
     }
     load->open_bytes += parcel->bytes;
     load->open_rows += parcel->open;
     load->rows_taken_in += parcel->open;
 }
 
+/* Adds the rows of a lot to those whose fate is to be known. Those that take relationships along count once for each target. */
+static void count_open(struct heddle_load *load, struct heddle_parcel *parcel, const struct heddle_lot *lot)
+{
+    const struct heddle_write_plan *plan = lot->plan;
+    const size_t rows = lot->row_count + lot->recalled.written_count;
+    parcel->open += rows * (1 + plan->rider_count);
+    parcel->open_nodes[lot->rank] += plan->target->kind == HEDDLE_TARGET_NODE ? rows : 0;
+    if (plan->rider_count > 0) {
+        return; /* the target's own lot has counted what conversion found */
+    }
+    struct heddle_target_counts *counts = &load->counts[plan->index];
+    counts->read += parcel->rows->batch->rows;
+    counts->rejected += lot->ready->rejected;
+    counts->folded += lot->ready->folded;
+    load->progress.rows_done += lot->ready->rejected + lot->ready->folded + lot->recalled.done_count;
+}
+
 /* Counts what conversion found and puts the parcel on its way; with the lock held. */
 static int parcel_admit(struct heddle_load *load, struct heddle_parcel *parcel, struct heddle_error *error)
 {
-    const size_t read = parcel->rows->batch->rows;
     for (size_t i = 0; i < parcel->lot_count; i++) {
-        const struct heddle_lot *lot = &parcel->lots[i];
-        struct heddle_target_counts *counts = &load->counts[lot->plan->index];
-        counts->read += read;
-        counts->rejected += lot->ready->rejected;
-        counts->folded += lot->ready->folded;
-        load->progress.rows_done += lot->ready->rejected + lot->ready->folded + lot->recalled.done_count;
-        parcel->open += lot->ready->row_count + lot->recalled.written_count;
-        if (lot->plan->target->kind == HEDDLE_TARGET_NODE) {
-            parcel->open_nodes += lot->ready->row_count + lot->recalled.written_count;
-        }
+        count_open(load, parcel, &parcel->lots[i]);
     }
     parcel_link(load, parcel);
     for (size_t i = 0; i < parcel->lot_count; i++) {
         struct heddle_lot *lot = &parcel->lots[i];
-        lot->waits =
-            lot->plan->target->kind == HEDDLE_TARGET_RELATIONSHIP && lot->plan->target->follows_its_nodes;
+        lot->waits = lot->rank > HEDDLE_RANK_NODES;
         if (!lot->waits) {
             HEDDLE_TRY(lot_schedule(load, lot, error));
         }
@@ -392,12 +462,19 @@ static int parcel_create(struct heddle_load *load, struct heddle_batch *batch, c
     }
     int status = heddle_rows_create(batch, &parcel->rows, error);
     if (status == HEDDLE_OK) {
-        parcel->lots = heddle_arena_calloc(parcel->rows->arena, target_count + 1, sizeof *parcel->lots);
+        /* Each node target may have two. */
+        parcel->lots = heddle_arena_calloc(parcel->rows->arena, 2 * target_count + 1, sizeof *parcel->lots);
         parcel->lot_count = target_count;
         status = parcel->lots == NULL ? heddle_error_out_of_memory(error) : HEDDLE_OK;
     }
     for (size_t i = 0; i < target_count && status == HEDDLE_OK; i++) {
-        status = lot_prepare(load, parcel, &parcel->lots[i], targets[i], error);
+        status = lot_convert(load, parcel, &parcel->lots[i], targets[i], error);
+    }
+    if (status == HEDDLE_OK) {
+        status = heddle_load_part_together(load, parcel, target_count, error);
+    }
+    for (size_t i = 0; i < target_count && status == HEDDLE_OK; i++) {
+        status = lot_fill(load, &parcel->lots[i], error);
     }
     if (status != HEDDLE_OK) {
         heddle_rows_release(parcel->rows);
@@ -528,9 +605,10 @@ void heddle_load_settle(struct heddle_load *load, const struct heddle_write_plan
     pthread_mutex_lock(&load->lock);
     const bool nodes = plan->target->kind == HEDDLE_TARGET_NODE;
     for (size_t i = 0; i < result->count; i++) {
-        struct heddle_parcel *parcel = ((struct heddle_lot *)result->rows[i].batch)->parcel;
+        const struct heddle_lot *lot = result->rows[i].batch;
+        struct heddle_parcel *parcel = lot->parcel;
         parcel->open--;
-        parcel->open_nodes -= nodes ? 1 : 0;
+        parcel->open_nodes[lot->rank] -= nodes ? 1 : 0;
         if (parcel->open == 0) {
             /* Waiting rows are open rows, so nothing waits here. */
             parcel_unlink(load, parcel);

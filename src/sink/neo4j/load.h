@@ -6,6 +6,11 @@
  * in an earlier parcel. Rows that claim parts also wait while the window holds them (window.h). A parcel is freed when the
  * fate of its last row is known.
  *
+ * Where nodes take their relationships along (road one_statement), the rows that do so are a lot of their own, and rows
+ * come in four *ranks*, each of which waits for those before it in its own parcel and in all earlier ones: nodes; nodes
+ * with their relationships; rows of the same node targets that go apart (a repeat must come behind its first); and
+ * relationships that follow.
+ *
  * Locks: `lock` guards everything below it; columns, plans, options and ability are read without it. It is never held
  * while a thread talks to the server, encodes, or calls the reject sink or a hook.
  */
@@ -38,17 +43,28 @@ struct heddle_heartbeat;
 struct heddle_parcel;
 struct heddle_outbox;
 
-/* The rows of one parcel for one target. */
+enum heddle_rank {
+    HEDDLE_RANK_NODES,
+    HEDDLE_RANK_TOGETHER,
+    HEDDLE_RANK_APART,
+    HEDDLE_RANK_FOLLOW,
+    HEDDLE_RANKS,
+};
+
+/* The rows of one parcel for one target, or those of a node target that take their relationships along. */
 struct heddle_lot {
     struct heddle_parcel *parcel;
     struct heddle_write_plan *plan;
     struct heddle_target_rows *ready;
     struct heddle_touches touches;
     bool claims;                      /* its rows claim parts (window.h) */
-    struct heddle_schedule_row *rows; /* ready->row_count, as the scheduler is given them */
-    bool waits;                       /* for its nodes */
-    bool held;                        /* by the window */
-    struct heddle_recalled recalled;  /* rows of a resume that are not sent */
+    struct heddle_schedule_row *rows; /* as the scheduler is given them */
+    size_t row_count;
+    enum heddle_rank rank;
+    bool waits;                                        /* for the ranks before its own */
+    bool held;                                         /* by the window */
+    struct heddle_recalled recalled;                   /* rows of a resume that are not sent */
+    struct heddle_lot *riders[HEDDLE_ROAD_RIDERS_MAX]; /* as the plan's: the lots whose rows travel along */
 };
 
 struct heddle_parcel {
@@ -57,10 +73,9 @@ struct heddle_parcel {
     struct heddle_rows *rows;
     struct heddle_lot *lots; /* in the arena of `rows` */
     size_t lot_count;
-    size_t bytes;      /* memory that it holds */
-    size_t open;       /* rows whose fate is not known */
-    size_t open_nodes; /* the node rows among them */
-    bool nodes_done;   /* the waiting lots were let go */
+    size_t bytes;                    /* memory that it holds */
+    size_t open;                     /* rows whose fate is not known */
+    size_t open_nodes[HEDDLE_RANKS]; /* the node rows among them, by rank */
 };
 
 struct heddle_load {
@@ -68,6 +83,7 @@ struct heddle_load {
     struct heddle_bolt_options bolt;
     struct heddle_ability ability;
     struct heddle_write_plan *plans;
+    struct heddle_write_plan **streams; /* by number of a stream of the scheduler */
     size_t space_count;
     size_t times; /* the bounds above, so many times */
     size_t parts; /* the most that a key space may have */
@@ -97,7 +113,8 @@ struct heddle_load {
     struct heddle_buffer flight_keys;
     struct heddle_parcel *first;
     struct heddle_parcel *last;
-    struct heddle_parcel *gate; /* the first parcel whose nodes are not all written; NULL = none */
+    /* By rank: the first parcel of which some row of a rank before it is open; NULL = none. */
+    struct heddle_parcel *gates[HEDDLE_RANKS];
     size_t open_bytes;
     size_t open_rows;
     bool draining; /* somebody waits in flush() */
@@ -138,6 +155,17 @@ HEDDLE_MUST_CHECK int heddle_load_add(struct heddle_load *load, struct heddle_ba
 
 /* Waits until every row's fate is known. Errors: the failure of a writer, HEDDLE_INTERRUPTED. */
 HEDDLE_MUST_CHECK int heddle_load_drain(struct heddle_load *load, struct heddle_error *error);
+
+/* Finds what the rows of a lot claim and counts it in the window; once a lot. The caller's thread. Errors:
+ * HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_load_claim(struct heddle_load *load, struct heddle_lot *lot,
+                                        struct heddle_error *error);
+
+/* Parts the rows of a parcel whose nodes take their relationships along from those that go apart: load_together.c. All lots
+ * are converted and folded, and what their rows claim is found here before any leaves them; lots behind
+ * `target_count` are made here. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_load_part_together(struct heddle_load *load, struct heddle_parcel *parcel,
+                                                size_t target_count, struct heddle_error *error);
 
 /* What became of rows of a piece of work. */
 struct heddle_load_result {

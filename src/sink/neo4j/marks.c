@@ -67,10 +67,11 @@ static enum heddle_mark_answer judge_code(const char *code)
 }
 
 enum heddle_mark_answer heddle_mark_judge(const struct heddle_load *load,
-                                          const struct heddle_bolt_answer *answer,
+                                          const struct heddle_bolt_answer *answer, size_t marks,
                                           const struct heddle_error *error)
 {
-    const bool from_mark = load->epoch != 0 && error->status == HEDDLE_DATABASE && answer->failed_run == 0;
+    const bool from_mark = load->epoch != 0 && error->status == HEDDLE_DATABASE && answer->failed_run >= 0 &&
+                           (size_t)answer->failed_run < marks;
     return from_mark ? judge_code(error->code) : HEDDLE_MARK_INNOCENT;
 }
 

@@ -32,8 +32,9 @@ enum heddle_mark_answer {
     HEDDLE_MARK_THERE,    /* a transaction of this token has committed, or was closed */
     HEDDLE_MARK_LOST,     /* the load has been taken by another run, or its micro-batch is over */
 };
+/* `marks` = how many stand before the rows: all of them are made, or none. */
 enum heddle_mark_answer heddle_mark_judge(const struct heddle_load *load,
-                                          const struct heddle_bolt_answer *answer,
+                                          const struct heddle_bolt_answer *answer, size_t marks,
                                           const struct heddle_error *error);
 
 /* Fills *error for HEDDLE_MARK_LOST: who has the load now is not known, what to do is. Answers HEDDLE_DATABASE. */

@@ -109,8 +109,8 @@ static int neo4j_prepare(void *self, struct heddle_error *error)
     HEDDLE_TRY(heddle_epoch_take(load, error));
     HEDDLE_TRY(heddle_heartbeat_start(load, &load->heartbeat, error));
     HEDDLE_TRY(heddle_schema_prepare(load, error));
-    heddle_plans_take_roads(load->plans, load->options, &load->ability, load->nodes_before, load->writer_max,
-                            load->epoch > 1);
+    HEDDLE_TRY(heddle_plans_take_roads(load->plans, load->options, &load->ability, load->nodes_before,
+                                       load->writer_max, load->epoch > 1, error));
     return heddle_load_add_streams(load, error);
 }
 

@@ -92,7 +92,7 @@ static bool is_key(const struct heddle_target *target, size_t property)
     return false;
 }
 
-static size_t *order_of(const struct heddle_target *target)
+size_t *heddle_plan_order(const struct heddle_target *target)
 {
     size_t *order = heddle_calloc(target->property_count + 1, sizeof *order);
     if (order == NULL) {
@@ -238,7 +238,7 @@ static int write_query(struct heddle_write_plan *plan, struct heddle_error *erro
 static int fill_plan(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
                      struct heddle_write_plan *plan, size_t identity_space, struct heddle_error *error)
 {
-    plan->order = order_of(plan->target);
+    plan->order = heddle_plan_order(plan->target);
     if (plan->order == NULL) {
         return heddle_error_out_of_memory(error);
     }
@@ -284,9 +284,28 @@ int heddle_plans_create(const struct heddle_sink_options *options,
     return HEDDLE_OK;
 }
 
-void heddle_plans_take_roads(struct heddle_write_plan *plans, const struct heddle_sink_options *options,
-                             const struct heddle_ability *ability, const int64_t *there_before,
-                             size_t writers, bool resumes)
+/* Relationships travel with their start where that one has taken the road for it. */
+static int take_together(struct heddle_write_plan *plans, const struct heddle_sink_options *options,
+                         const struct heddle_cypher_dialect *dialect, struct heddle_error *error)
+{
+    for (size_t i = 0; i < options->target_count; i++) {
+        const struct heddle_target *target = &options->targets[i];
+        if (target->kind == HEDDLE_TARGET_RELATIONSHIP) {
+            heddle_road_join(options->targets, options->target_count, i, &plans[target->start.node].road,
+                             &plans[i].road);
+        }
+    }
+    for (size_t i = 0; i < options->target_count; i++) {
+        if (plans[i].road.road == HEDDLE_ROAD_ONE_STATEMENT && plans[i].together == NULL) {
+            HEDDLE_TRY(heddle_plan_make_together(plans, i, options, dialect, error));
+        }
+    }
+    return HEDDLE_OK;
+}
+
+int heddle_plans_take_roads(struct heddle_write_plan *plans, const struct heddle_sink_options *options,
+                            const struct heddle_ability *ability, const int64_t *there_before, size_t writers,
+                            bool resumes, struct heddle_error *error)
 {
     size_t spaces = 0;
     for (size_t i = 0; i < options->target_count; i++) {
@@ -312,6 +331,18 @@ void heddle_plans_take_roads(struct heddle_write_plan *plans, const struct heddl
         heddle_road_choose(&facts, &plans[i].road);
         settle_claim(&plans[i], spaces + i);
     }
+    return take_together(plans, options, &ability->dialect, error);
+}
+
+static void plan_clear(struct heddle_write_plan *plan)
+{
+    for (size_t i = 0; i < 3; i++) {
+        free(plan->write_forms[i][0]);
+        free(plan->write_forms[i][1]);
+        free(plan->vector_forms[i]);
+    }
+    free(plan->missing);
+    free((void *)plan->order);
 }
 
 void heddle_plans_destroy(struct heddle_write_plan *plans, size_t count)
@@ -320,13 +351,11 @@ void heddle_plans_destroy(struct heddle_write_plan *plans, size_t count)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        for (size_t j = 0; j < 3; j++) {
-            free(plans[i].write_forms[j][0]);
-            free(plans[i].write_forms[j][1]);
-            free(plans[i].vector_forms[j]);
+        if (plans[i].together != NULL) {
+            plan_clear(plans[i].together);
+            free(plans[i].together);
         }
-        free(plans[i].missing);
-        free((void *)plans[i].order);
+        plan_clear(&plans[i]);
     }
     free(plans);
 }

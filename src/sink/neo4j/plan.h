@@ -53,6 +53,16 @@ struct heddle_write_plan {
         ids_asked; /* nodes: those that were there before have been asked for (ids_read.h); the caller's thread */
     uint64_t id_space_a; /* for heddle_ids_hash(): of the node, or of the start */
     uint64_t id_space_b;
+
+    /* Nodes on the road one_statement: how rows travel that take their relationships along; NULL on other roads, owned.
+     * A plan for the same target, with a statement (HEDDLE_CYPHER_CREATE) and a stream of its own. */
+    struct heddle_write_plan *together;
+    struct heddle_write_plan *riders[HEDDLE_ROAD_RIDERS_MAX]; /* of such a plan: those of the relationships */
+    size_t rider_count;                                       /* 0 in every other plan */
+    /* Of such a plan, under the lock of the load: transactions that were tried, and those of them in which a row missed
+     * an end, so that all of their rows had to go apart. */
+    uint64_t tried;
+    uint64_t failed;
 };
 
 /* Fills plans[0 .. target_count), allocated here, on roads that suit any graph: tiles for what merges, create for what
@@ -64,16 +74,32 @@ HEDDLE_MUST_CHECK int heddle_plans_create(const struct heddle_sink_options *opti
                                           struct heddle_error *error);
 
 /* Takes the roads that heddle_road_choose() answers, once it is known what is there: a count for each target, -1 =
- * unknown. `resumes`: an earlier run of this load may have written some rows. Before the first row. */
-void heddle_plans_take_roads(struct heddle_write_plan *plans, const struct heddle_sink_options *options,
-                             const struct heddle_ability *ability, const int64_t *there_before,
-                             size_t writers, bool resumes);
+ * unknown. `resumes`: an earlier run of this load may have written some rows. Before the first row. Errors:
+ * HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_plans_take_roads(struct heddle_write_plan *plans,
+                                              const struct heddle_sink_options *options,
+                                              const struct heddle_ability *ability,
+                                              const int64_t *there_before, size_t writers, bool resumes,
+                                              struct heddle_error *error);
+
+/* The order in which a row has its properties: keys, then the rest; NULL = out of memory. */
+size_t *heddle_plan_order(const struct heddle_target *target);
+
+/* plan_together.c: makes plans[node].together. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_plan_make_together(struct heddle_write_plan *plans, size_t node,
+                                                const struct heddle_sink_options *options,
+                                                const struct heddle_cypher_dialect *dialect,
+                                                struct heddle_error *error);
+
+/* True where it is known by now that too many rows miss an end for trying together: under the lock of the load. */
+bool heddle_plan_goes_apart(const struct heddle_write_plan *together);
 
 /* True where another statement than the written one may stand for a MERGE. */
 static inline bool heddle_plan_rewrites(const struct heddle_write_plan *plan)
 {
     return plan->target->merge &&
-           (plan->road.road == HEDDLE_ROAD_CREATE || plan->road.road == HEDDLE_ROAD_GUARDED);
+           (plan->road.road == HEDDLE_ROAD_CREATE || plan->road.road == HEDDLE_ROAD_GUARDED ||
+            plan->road.road == HEDDLE_ROAD_ONE_STATEMENT);
 }
 
 void heddle_plans_destroy(struct heddle_write_plan *plans, size_t count);

@@ -15,11 +15,19 @@ int heddle_retry_once(struct heddle_writer *writer, struct heddle_transaction *t
     return status == HEDDLE_OK ? heddle_transaction_receive(writer, transaction) : status;
 }
 
-/* True where writing the same rows once more changes nothing. */
+static bool merges(const struct heddle_target *target)
+{
+    return target->merge && (target->kind == HEDDLE_TARGET_RELATIONSHIP || target->key_count > 0);
+}
+
+/* True where writing the same rows once more, as the job says, changes nothing. */
 static bool may_repeat(const struct heddle_write_plan *plan)
 {
-    const struct heddle_target *target = plan->target;
-    return target->merge && (target->kind == HEDDLE_TARGET_RELATIONSHIP || target->key_count > 0);
+    bool all = merges(plan->target);
+    for (size_t i = 0; i < plan->rider_count; i++) {
+        all = all && merges(plan->riders[i]->target);
+    }
+    return all;
 }
 
 /* Ends a transaction whose outcome nobody knows and that must not be written twice. */
@@ -74,6 +82,12 @@ int heddle_retry_until_known(struct heddle_writer *writer, struct heddle_transac
         const enum heddle_error_action action = transaction->reason.action;
         if (action == HEDDLE_ACTION_ASK && writer->load->epoch == 0 && !may_repeat(transaction->plan)) {
             refuse_unknown(writer, transaction);
+            break;
+        }
+        if (action == HEDDLE_ACTION_ASK && writer->load->epoch == 0 && transaction->rider_count > 0) {
+            /* The same words could make a second relationship: settle.h says them as the job does. */
+            transaction->wording.careful = true;
+            transaction->reason.action = HEDDLE_ACTION_REJECT;
             break;
         }
         if (action != HEDDLE_ACTION_RETRY && action != HEDDLE_ACTION_ASK) {

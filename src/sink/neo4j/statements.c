@@ -331,6 +331,55 @@ void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct h
     put(out, form->by_id ? " RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n" : "");
 }
 
+/* The items of a node's own row. */
+static size_t node_items(const struct heddle_target *target)
+{
+    return target->property_count + (target->vector_property != NULL ? 1 : 0);
+}
+
+void heddle_cypher_write_together(struct heddle_buffer *out, const struct heddle_target *targets,
+                                  const struct heddle_target *target, const size_t *riders,
+                                  size_t rider_count, const struct heddle_cypher_dialect *dialect,
+                                  const struct heddle_cypher_form *form)
+{
+    char end[16];
+    size_t at = node_items(target);
+    if ((form->by_id || form->returns_ids) && !dialect->element_ids) {
+        heddle_cypher_prefix(out, dialect);
+    }
+    put(out, "UNWIND $rows AS r");
+    for (size_t i = 0; i < rider_count; i++) {
+        const struct heddle_target *rider = &targets[riders[i]];
+        snprintf(end, sizeof end, "b%zu", i);
+        at = form->by_id ? put_end_by_id(out, targets, &rider->end, dialect, end, at, at + 1)
+                         : put_end(out, targets, &rider->end, "MATCH", end, at);
+        at += rider->property_count;
+    }
+    put(out, " CREATE (n");
+    heddle_cypher_labels(out, target->labels, target->label_count);
+    const size_t vector = put_whole_map(out, target, 0);
+    put(out, ")");
+    at = node_items(target);
+    for (size_t i = 0; i < rider_count; i++) {
+        const struct heddle_target *rider = &targets[riders[i]];
+        put(out, ", (n)-[:");
+        heddle_cypher_quote(out, rider->type);
+        at = put_whole_map(out, rider, at + rider->end.key_count + (form->by_id ? 1 : 0));
+        heddle_buffer_append_format(out, "]->(b%zu)", i);
+    }
+    if (target->vector_property != NULL) {
+        put_vector(out, target, dialect, form, vector);
+    }
+    if (form->returns_ids) {
+        heddle_buffer_append_format(out, " WITH collect(%s(n)) AS ids RETURN ids, size(ids)",
+                                    id_function(dialect));
+    } else {
+        put(out, " WITH count(*) AS n RETURN n");
+    }
+    put(out, form->returns_ids ? " / CASE WHEN size(ids) = $n THEN 1 ELSE 0 END AS n"
+                               : " / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
+}
+
 void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,
                                 const struct heddle_target *target)
 {
@@ -345,14 +394,28 @@ void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_t
 /* Pairs a record: large enough that records cost nothing, small enough that one stays far below a megabyte or two. */
 enum { IDS_A_RECORD = 10000 };
 
+/* The number of a node n: an element id is "version:database:number". */
+static const char *id_number(const struct heddle_cypher_dialect *dialect)
+{
+    return dialect->element_ids ? "toInteger(split(elementId(n), ':')[2])" : "id(n)";
+}
+
+static void put_id_prefix(struct heddle_buffer *out, const struct heddle_cypher_dialect *dialect)
+{
+    if (!dialect->element_ids) {
+        heddle_cypher_prefix(out, dialect);
+    }
+}
+
 void heddle_cypher_read_ids(struct heddle_buffer *out, const struct heddle_target *target,
                             const struct heddle_cypher_dialect *dialect)
 {
-    heddle_cypher_prefix(out, dialect);
+    put_id_prefix(out, dialect);
     put(out, "MATCH (n");
     heddle_cypher_labels(out, target->labels, target->label_count);
-    put(out, ") WITH n, id(n) AS i WHERE $from <= i AND i < $to ");
-    heddle_buffer_append_format(out, "WITH i / %d AS g, collect([i", IDS_A_RECORD);
+    heddle_buffer_append_format(out, ") WITH n, %s AS i WHERE $from <= i AND i < $to ", id_number(dialect));
+    heddle_buffer_append_format(out, "WITH i / %d AS g, collect([%s", IDS_A_RECORD,
+                                dialect->element_ids ? "elementId(n)" : "id(n)");
     for (size_t i = 0; i < target->key_count; i++) {
         put(out, ", n.");
         heddle_cypher_quote(out, target->properties[target->key[i]].name);
@@ -363,10 +426,11 @@ void heddle_cypher_read_ids(struct heddle_buffer *out, const struct heddle_targe
 void heddle_cypher_id_range(struct heddle_buffer *out, const struct heddle_target *target,
                             const struct heddle_cypher_dialect *dialect)
 {
-    heddle_cypher_prefix(out, dialect);
+    put_id_prefix(out, dialect);
     put(out, "MATCH (n");
     heddle_cypher_labels(out, target->labels, target->label_count);
-    put(out, ") RETURN min(id(n)) AS low, max(id(n)) AS high");
+    heddle_buffer_append_format(out, ") RETURN min(%s) AS low, max(%s) AS high", id_number(dialect),
+                                id_number(dialect));
 }
 
 /* (n:`L`) or ()-[n:`T`]-() ; full text indexes take several labels. */

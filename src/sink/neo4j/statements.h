@@ -5,6 +5,8 @@
  *   relationships          start keys …, end keys …, key properties …, other properties …
  *   relationships by id    id of the start, id of the end, then the same
  *                          merged ones end with the row's ordinal (heddle_cypher_counts_rows)
+ *   node with its          as the node; then, of each relationship: id of its end where that goes by id, end keys …, key
+ *   relationships          properties …, other properties …
  *   missing ends           start keys …, end keys …, ordinal
  * heddle_encode_rows() (encode.h) writes lists of the same order.
  *
@@ -21,7 +23,7 @@ struct heddle_cypher_dialect {
     bool scoped_call;     /* CALL (n, r) { … }: 5.23 and later; else CALL { WITH n, r … } */
     bool versions;        /* knows CYPHER 5 and CYPHER 25: 2025.06 and later */
     bool key_constraints; /* Enterprise and Aura */
-    bool element_ids;     /* has no id(), only elementId(): Cypher 25 alone */
+    bool element_ids;     /* no id(), only elementId(): the database's own language is Cypher 25 */
 };
 
 /* What stands in place of a MERGE (sink/road.h). */
@@ -63,6 +65,14 @@ void heddle_cypher_write_nodes(struct heddle_buffer *out, const struct heddle_ta
                                const struct heddle_cypher_dialect *dialect,
                                const struct heddle_cypher_form *form);
 
+/* Creates one node a row and, from it, one relationship of each of the targets `riders`; one record, with the ids of the
+ * nodes or their number. Every end must be found exactly once: parameter $n = number of rows, and with fewer or more
+ * matches the statement fails with HEDDLE_CYPHER_SHORT and changes nothing. */
+void heddle_cypher_write_together(struct heddle_buffer *out, const struct heddle_target *targets,
+                                  const struct heddle_target *target, const size_t *riders,
+                                  size_t rider_count, const struct heddle_cypher_dialect *dialect,
+                                  const struct heddle_cypher_form *form);
+
 /* True where the rows of a statement end with their ordinal: a MERGE meets all parallel relationships of an identity, so
  * that only the ordinals tell how many rows have found their ends. */
 bool heddle_cypher_counts_rows(const struct heddle_target *target, enum heddle_cypher_rewrite rewrite);
@@ -77,8 +87,8 @@ void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct h
 void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,
                                 const struct heddle_target *target);
 
-/* Nodes of a target with their keys: records of one list of [id, key …] each. Parameters $from and $to: ids from the
- * first up to, and without, the second. */
+/* Nodes of a target with their keys: records of one list of [id, key …] each. Parameters $from and $to: ids (the numbers
+ * that element ids end with) from the first up to, and without, the second. */
 void heddle_cypher_read_ids(struct heddle_buffer *out, const struct heddle_target *target,
                             const struct heddle_cypher_dialect *dialect);
 

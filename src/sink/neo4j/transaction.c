@@ -29,6 +29,8 @@ void heddle_transaction_destroy(struct heddle_transaction *transaction)
     if (transaction != NULL) {
         heddle_bolt_request_destroy(transaction->request);
         heddle_wording_free(&transaction->wording);
+        free(transaction->riders);
+        free(transaction->rider_rows);
         free(transaction);
     }
 }
@@ -40,8 +42,74 @@ void heddle_transaction_assign(struct heddle_transaction *transaction, const str
                                                .rows = rows,
                                                .count = count,
                                                .request = transaction->request,
-                                               .wording = transaction->wording};
+                                               .wording = transaction->wording,
+                                               .riders = transaction->riders,
+                                               .rider_count = plan->rider_count,
+                                               .rider_rows = transaction->rider_rows,
+                                               .rider_capacity = transaction->rider_capacity};
     heddle_wording_start(&transaction->wording, plan, rows, count, false);
+}
+
+static int make_rider_room(struct heddle_transaction *transaction, struct heddle_error *error)
+{
+    const size_t wanted = transaction->count * transaction->rider_count;
+    if (transaction->riders == NULL) {
+        transaction->riders = heddle_calloc(HEDDLE_ROAD_RIDERS_MAX, sizeof *transaction->riders);
+    }
+    if (wanted > transaction->rider_capacity) {
+        free(transaction->rider_rows);
+        transaction->rider_rows = heddle_calloc(wanted, sizeof *transaction->rider_rows);
+        transaction->rider_capacity = transaction->rider_rows == NULL ? 0 : wanted;
+    }
+    return transaction->riders == NULL || wanted > transaction->rider_capacity
+               ? heddle_error_out_of_memory(error)
+               : HEDDLE_OK;
+}
+
+int heddle_transaction_make_riders(struct heddle_transaction *transaction, struct heddle_error *error)
+{
+    if (transaction->riders_made || transaction->rider_count == 0) {
+        return HEDDLE_OK;
+    }
+    HEDDLE_TRY(make_rider_room(transaction, error));
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        struct heddle_schedule_row *rows = transaction->rider_rows + i * transaction->count;
+        for (size_t j = 0; j < transaction->count; j++) {
+            const struct heddle_lot *lot = transaction->rows[j].batch;
+            rows[j] = (struct heddle_schedule_row){lot->riders[i], transaction->rows[j].row, 0};
+        }
+        transaction->riders[i] = (struct heddle_transaction){
+            .plan = transaction->plan->riders[i],
+            .rows = rows,
+            .count = transaction->count,
+            .wording = {.plan = transaction->plan->riders[i], .sent = transaction->count},
+        };
+    }
+    transaction->riders_made = true;
+    return HEDDLE_OK;
+}
+
+/* All that travelled together is in the graph: none of it could have been there before. */
+static void note_together(struct heddle_transaction *transaction)
+{
+    const struct heddle_written all = {.matched = transaction->count, .created = transaction->count};
+    if (transaction->rider_count > 0) {
+        transaction->written = all;
+    }
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        transaction->riders[i].written = all;
+    }
+}
+
+static void make_tokens(struct heddle_load *load, struct heddle_transaction *transaction)
+{
+    if (transaction->token != 0) {
+        return;
+    }
+    transaction->token = heddle_mark_token(load);
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        transaction->riders[i].token = heddle_mark_token(load);
+    }
 }
 
 int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_dialect dialect,
@@ -56,11 +124,13 @@ int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_diale
     };
     const uint64_t start = heddle_clock_ns();
     HEDDLE_TRY(heddle_wording_choose(&transaction->wording, load->ids, error));
-    if (transaction->token == 0) {
-        transaction->token = heddle_mark_token(load);
-    }
+    HEDDLE_TRY(heddle_transaction_make_riders(transaction, error));
+    make_tokens(load, transaction);
     heddle_bolt_request_begin(transaction->request, dialect, &options);
     heddle_mark_put(transaction->request, load, transaction->token);
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        heddle_mark_put(transaction->request, load, transaction->riders[i].token);
+    }
     heddle_wording_write(&transaction->wording, transaction->request);
     HEDDLE_TRY(heddle_bolt_request_commit(transaction->request, error));
     transaction->dialect = dialect;
@@ -76,9 +146,9 @@ static bool same_dialect(struct heddle_pack_dialect a, struct heddle_pack_dialec
     return a.utc == b.utc && a.native_vectors == b.native_vectors && a.uuids == b.uuids;
 }
 
-/* Rows and token on disk, once, before anything of them can be in the graph. */
-static int note_rows(struct heddle_load *load, struct heddle_transaction *transaction,
-                     struct heddle_error *error)
+/* Rows and token of one target on disk, once, before anything of them can be in the graph. */
+static int note_target(struct heddle_load *load, struct heddle_transaction *transaction,
+                       struct heddle_error *error)
 {
     const struct heddle_ledger *ledger = &load->options->ledger;
     if (ledger->before_send == NULL || transaction->noted) {
@@ -98,6 +168,16 @@ static int note_rows(struct heddle_load *load, struct heddle_transaction *transa
     transaction->noted = status == HEDDLE_OK;
     free(positions);
     return status;
+}
+
+static int note_rows(struct heddle_load *load, struct heddle_transaction *transaction,
+                     struct heddle_error *error)
+{
+    HEDDLE_TRY(note_target(load, transaction, error));
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        HEDDLE_TRY(note_target(load, &transaction->riders[i], error));
+    }
+    return HEDDLE_OK;
 }
 
 /* Adds to the progress what a call to the server took. */
@@ -148,12 +228,13 @@ int heddle_transaction_send(struct heddle_writer *writer, struct heddle_transact
 static void judge_failure(const struct heddle_load *load, const struct heddle_bolt_answer *answer,
                           struct heddle_transaction *transaction)
 {
-    switch (heddle_mark_judge(load, answer, &transaction->reason)) {
+    switch (heddle_mark_judge(load, answer, 1 + transaction->rider_count, &transaction->reason)) {
     case HEDDLE_MARK_INNOCENT: break;
     case HEDDLE_MARK_LOST: transaction->status = heddle_mark_lost(load, &transaction->reason); return;
     case HEDDLE_MARK_THERE:
         if (transaction->uncertain) {
-            transaction->lost = true;
+            transaction->lost = transaction->rider_count == 0;
+            note_together(transaction);
             transaction->status = HEDDLE_OK;
             transaction->reason = (struct heddle_error){0};
             return;
@@ -186,6 +267,7 @@ int heddle_transaction_receive(struct heddle_writer *writer, struct heddle_trans
     if (transaction->status == HEDDLE_OK) {
         answer.counters.nodes_created -= writer->load->epoch != 0 ? 1 : 0; /* the mark */
         transaction->written = heddle_wording_read(&transaction->wording, &answer);
+        note_together(transaction);
     } else {
         judge_failure(writer->load, &answer, transaction);
     }
@@ -203,13 +285,20 @@ int heddle_transaction_give_up(struct heddle_writer *writer, struct heddle_trans
         HEDDLE_TRY(
             heddle_mark_close(load, writer->connection, writer->arena, transaction->token, &written, error));
         if (written) {
-            transaction->lost = true;
+            transaction->lost = transaction->rider_count == 0;
+            note_together(transaction);
             transaction->status = HEDDLE_OK;
             return HEDDLE_OK;
         }
     }
     if (ledger->outcome != NULL && transaction->noted) {
         ledger->outcome(ledger->context, transaction->token, HEDDLE_VERDICT_VOID, NULL);
+    }
+    /* One mark that can never be made is enough for all of them. */
+    for (size_t i = 0; i < transaction->rider_count; i++) {
+        if (ledger->outcome != NULL && transaction->riders[i].noted) {
+            ledger->outcome(ledger->context, transaction->riders[i].token, HEDDLE_VERDICT_VOID, NULL);
+        }
     }
     return HEDDLE_OK;
 }

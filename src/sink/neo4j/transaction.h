@@ -42,6 +42,16 @@ struct heddle_transaction {
     int status;
     struct heddle_error reason; /* where it failed: action RETRY, ASK, SPLIT, REJECT or FATAL */
     struct heddle_written written;
+
+    /* Where the plan's rows take relationships along: the same rows as those of each of them, with a token and a mark of
+     * their own, so that the ledger knows every target's rows by themselves. Without request. NULL before they are
+     * needed; memory is kept. */
+    struct heddle_transaction *riders;
+    size_t rider_count; /* the plan's */
+    struct heddle_schedule_row *rider_rows;
+    size_t rider_capacity;
+    bool riders_made;
+    bool goes_apart; /* too many such transactions have failed: it is not tried together */
 };
 
 /* Errors: HEDDLE_OUT_OF_MEMORY. */
@@ -52,6 +62,10 @@ void heddle_transaction_destroy(struct heddle_transaction *transaction); /* NULL
 /* Gives it rows[0 .. count) of a plan; what it held before is forgotten. */
 void heddle_transaction_assign(struct heddle_transaction *transaction, const struct heddle_write_plan *plan,
                                const struct heddle_schedule_row *rows, size_t count);
+
+/* Fills `riders`, where the plan has some. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_transaction_make_riders(struct heddle_transaction *transaction,
+                                                     struct heddle_error *error);
 
 /* Writes the request: BEGIN, the statements, COMMIT. Errors: HEDDLE_OUT_OF_MEMORY, HEDDLE_INVALID. */
 HEDDLE_MUST_CHECK int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_dialect dialect,

@@ -19,6 +19,10 @@ static const double IMBALANCE_GAIN = 1.1;
 /* What the check of a claim may remember: a million keys of a bipartite load, half as many with components. */
 static const size_t VERIFY_MEMORY = (size_t)48 << 20;
 
+/* Of a pass whose rows are known, so many keys at least, and one in so many of all, are counted before the first is sent:
+ * more would keep the server waiting for a balance that is good enough, and is looked at again later. */
+enum { FIRST_KEYS_LEAST = 8 * 1024, FIRST_KEYS_SHARE = 8 };
+
 /* A touch of every row alike: who must not run beside each other at all. */
 static const size_t TOUCH_ALL = SIZE_MAX;
 
@@ -61,15 +65,16 @@ struct heddle_window {
     struct window_plan *plans;
     size_t parts_max;
     size_t rows_a_transaction;
-    uint64_t first_keys;
+    uint64_t first_keys; /* of the pass at hand */
     uint64_t later_keys;
-    uint64_t counted;  /* keys, since the last edge */
-    uint64_t rows;     /* and rows */
-    uint64_t start_ns; /* when the first of them came */
-    bool breaks;       /* a claim was broken since the last edge */
-    bool is_new;       /* before the first edge of a pass */
-    bool holding;      /* rows that came after a broken claim wait */
-    bool changing;     /* work from before may be in flight */
+    uint64_t rows_expected; /* of the pass at hand, UINT64_MAX = unknown */
+    uint64_t counted;       /* keys, since the last edge */
+    uint64_t rows;          /* and rows */
+    uint64_t start_ns;      /* when the first of them came */
+    bool breaks;            /* a claim was broken since the last edge */
+    bool is_new;            /* before the first edge of a pass */
+    bool holding;           /* rows that came after a broken claim wait */
+    bool changing;          /* work from before may be in flight */
     size_t changes;
 };
 
@@ -329,8 +334,25 @@ static void finish_change(struct heddle_window *window)
     window->changing = false;
 }
 
+/* How much is to come, and how much of it is counted first. A row has two keys at most, or few more. */
+static void expect(struct heddle_window *window, const size_t *targets, size_t target_count)
+{
+    uint64_t rows = 0;
+    for (size_t i = 0; i < target_count && rows != UINT64_MAX; i++) {
+        const uint64_t more = window->options.plans[targets[i]].target->rows_expected;
+        rows = more == 0 ? UINT64_MAX : rows + more;
+    }
+    window->rows_expected = rows;
+    window->first_keys = window->options.keys > 0 ? window->options.keys : HEDDLE_WINDOW_FIRST_KEYS;
+    const uint64_t some = 2 * (rows / FIRST_KEYS_SHARE);
+    if (rows != UINT64_MAX && some < window->first_keys) {
+        window->first_keys = some > FIRST_KEYS_LEAST ? some : FIRST_KEYS_LEAST;
+    }
+}
+
 void heddle_window_begin(struct heddle_window *window, const size_t *targets, size_t target_count)
 {
+    expect(window, targets, target_count);
     window->is_new = true;
     window->start_ns = 0;
     window->counted = 0;
@@ -471,7 +493,8 @@ static int deal_space(struct heddle_window *window, struct window_space *space, 
 
 static int deal(struct heddle_window *window, bool last, struct heddle_error *error)
 {
-    const uint64_t expected = last ? 0 : window->options.rows_waiting_max;
+    const uint64_t most = window->options.rows_waiting_max;
+    const uint64_t expected = last ? 0 : window->rows_expected < most ? window->rows_expected : most;
     const uint64_t rows = window->rows > expected ? window->rows : expected;
     for (size_t i = 0; i < window->space_count; i++) {
         struct window_space *space = &window->spaces[i];
@@ -521,7 +544,9 @@ static int route(void *context, size_t stream, const struct heddle_schedule_row 
     return HEDDLE_OK;
 }
 
-/* A pick takes its share of the space with the fewest parts. */
+/* A pick takes its share of the space with the fewest parts. What waits for its turn is full, and takes no more parts than
+ * that needs, so those with the server share all: towards the end of a load, when rows are few in every part, they would
+ * else leave in small transactions, of which each costs the server as much as 400 rows. */
 static void set_share(const struct heddle_window *window, struct heddle_scheduler *scheduler)
 {
     size_t parts = window->parts_max;
@@ -530,7 +555,7 @@ static void set_share(const struct heddle_window *window, struct heddle_schedule
             parts = heddle_parts_count(window->spaces[i].now);
         }
     }
-    heddle_scheduler_share(scheduler, parts, window->options.writers);
+    heddle_scheduler_share(scheduler, parts, window->options.senders);
 }
 
 /* Takes the new tables into use, and the keys in place of broken claims. */

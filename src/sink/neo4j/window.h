@@ -36,7 +36,9 @@ struct heddle_window_options {
     size_t plan_count;
     size_t space_count; /* key spaces that the plans name */
     size_t parts_max;   /* of a space; groups of the job may ask for more */
-    size_t writers;
+    size_t writers;     /* pieces of work that can be held at once */
+    size_t
+        senders; /* of these, so many are with the server at once; the others wait, encoded, for their turn */
     size_t rows_waiting_max; /* rows that can wait at once */
     size_t keys;             /* a window, the first one too; 0 = as above */
 };

@@ -21,22 +21,25 @@ void heddle_wording_free(struct heddle_wording *wording)
     *wording = (struct heddle_wording){0};
 }
 
-static int make_room(struct heddle_wording *wording, size_t count, struct heddle_error *error)
+/* Room for `count` rows with `ends` ends each. */
+static int make_room(struct heddle_wording *wording, size_t count, size_t ends, struct heddle_error *error)
 {
-    if (count <= wording->capacity) {
+    if (count <= wording->capacity && count * ends <= wording->cells) {
         return HEDDLE_OK;
     }
     free(wording->order);
     free(wording->hashes);
     free(wording->found);
     wording->capacity = 0;
+    wording->cells = 0;
     wording->order = heddle_calloc(count, sizeof *wording->order);
-    wording->hashes = heddle_calloc(2 * count, sizeof *wording->hashes);
-    wording->found = heddle_calloc(2 * count, sizeof *wording->found);
+    wording->hashes = heddle_calloc(count * ends, sizeof *wording->hashes);
+    wording->found = heddle_calloc(count * ends, sizeof *wording->found);
     if (wording->order == NULL || wording->hashes == NULL || wording->found == NULL) {
         return heddle_error_out_of_memory(error);
     }
     wording->capacity = count;
+    wording->cells = count * ends;
     return HEDDLE_OK;
 }
 
@@ -63,7 +66,9 @@ static enum heddle_cypher_rewrite rewrite_for(const struct heddle_wording *wordi
     if (wording->careful || !heddle_plan_rewrites(plan)) {
         return HEDDLE_CYPHER_AS_WRITTEN;
     }
-    if (plan->road.road == HEDDLE_ROAD_CREATE && first) {
+    const bool creates =
+        plan->road.road == HEDDLE_ROAD_CREATE || plan->road.road == HEDDLE_ROAD_ONE_STATEMENT;
+    if (creates && first) {
         return HEDDLE_CYPHER_CREATE;
     }
     return plan->write_forms[HEDDLE_CYPHER_GUARDED][0] == NULL ? HEDDLE_CYPHER_AS_WRITTEN
@@ -181,6 +186,97 @@ void heddle_wording_start(struct heddle_wording *wording, const struct heddle_wr
     wording->keep_key = false;
 }
 
+/* ---- nodes that take their relationships along ----------------------------------------------------------------------- */
+
+static void find_ends(struct heddle_wording *wording)
+{
+    const struct heddle_write_plan *plan = wording->plan;
+    const size_t ends = plan->rider_count;
+    for (size_t i = 0; i < wording->count; i++) {
+        const struct heddle_schedule_row *row = &wording->rows[i];
+        const struct heddle_lot *lot = row->batch;
+        for (size_t j = 0; j < ends; j++) {
+            const struct heddle_write_plan *rider = plan->riders[j];
+            wording->hashes[i * ends + j] =
+                heddle_ids_hash(lot->riders[j]->ready->end_keys, rider->target->end.key_count, row->row,
+                                rider->id_space_b, &wording->key);
+        }
+    }
+    heddle_ids_get(wording->ids, wording->hashes, wording->found, wording->count * ends);
+}
+
+static bool ends_known(const struct heddle_wording *wording, size_t at)
+{
+    const size_t ends = wording->plan->rider_count;
+    for (size_t i = 0; i < ends; i++) {
+        if (wording->found[at * ends + i] == HEDDLE_IDS_NONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* All rows are firsts, so their order says nothing: those whose ends are all known by id come first. */
+static int choose_together(struct heddle_wording *wording, struct heddle_error *error)
+{
+    const struct heddle_write_plan *plan = wording->plan;
+    wording->rewrite = HEDDLE_CYPHER_CREATE;
+    HEDDLE_TRY(make_room(wording, wording->count, plan->rider_count, error));
+    const bool asks = wording->ids != NULL && plan->uses_ids && !heddle_ids_is_given_up(wording->ids);
+    if (asks) {
+        find_ends(wording);
+        HEDDLE_TRY(heddle_buffer_check(&wording->key, error));
+    }
+    size_t known = 0;
+    for (size_t i = 0; asks && i < wording->count; i++) {
+        if (ends_known(wording, i)) {
+            wording->order[known++].at = (uint32_t)i;
+        }
+    }
+    wording->by_id = known * BY_ID_SHARE >= wording->count ? known : 0;
+    size_t at = wording->by_id;
+    for (size_t i = 0; i < wording->count; i++) {
+        if (wording->by_id == 0 || !ends_known(wording, i)) {
+            wording->order[at++].at = (uint32_t)i;
+        }
+    }
+    return HEDDLE_OK;
+}
+
+static int64_t id_of(struct heddle_ids *ids, const struct heddle_value *value)
+{
+    int64_t id = HEDDLE_IDS_NONE;
+    return heddle_ids_of_value(ids, value, &id) ? id : HEDDLE_IDS_NONE;
+}
+
+/* Keeps the ids of written nodes: `done` rows of the order are spoken for. */
+static void learn_together(struct heddle_wording *wording, const struct heddle_value_list *ids, size_t done)
+{
+    const struct heddle_write_plan *plan = wording->plan;
+    for (size_t i = 0; wording->ids != NULL && i < ids->count && done + i < wording->count; i++) {
+        const struct heddle_schedule_row *row = &wording->rows[wording->order[done + i].at];
+        const uint64_t hash = heddle_ids_hash(ready_of(row)->keys, plan->target->key_count, row->row,
+                                              plan->id_space_a, &wording->key);
+        const int64_t id = id_of(wording->ids, &ids->items[i]);
+        heddle_ids_put(wording->ids, &hash, &id, 1);
+    }
+}
+
+static struct heddle_written read_together(struct heddle_wording *wording,
+                                           const struct heddle_bolt_answer *answer)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < answer->record_count; i++) {
+        const struct heddle_value *first = answer->records[i].count > 0 ? answer->records[i].items : NULL;
+        if (first != NULL && first->type == HEDDLE_VALUE_LIST) {
+            learn_together(wording, &first->list, done);
+            done += first->list.count;
+        }
+    }
+    /* The statement fails unless it finds each end of each row once. */
+    return (struct heddle_written){.matched = wording->count, .created = wording->count};
+}
+
 /* Rows of one identity must not change places, and a batch sent as written may hold several; they have the same ends, so
  * both are known or neither is, and each side keeps its order. */
 int heddle_wording_choose(struct heddle_wording *wording, struct heddle_ids *ids, struct heddle_error *error)
@@ -190,13 +286,16 @@ int heddle_wording_choose(struct heddle_wording *wording, struct heddle_ids *ids
     wording->ids = ids;
     wording->sent = count;
     wording->by_id = 0;
+    if (plan->rider_count > 0) {
+        return choose_together(wording, error);
+    }
     const bool rewrites = heddle_plan_rewrites(plan) && !wording->careful;
     const bool first = rewrites && all_first(wording);
     wording->rewrite = rewrite_for(wording, first);
     if (plan->target->kind != HEDDLE_TARGET_RELATIONSHIP) {
         return HEDDLE_OK;
     }
-    HEDDLE_TRY(make_room(wording, count, error));
+    HEDDLE_TRY(make_room(wording, count, 2, error));
     for (size_t i = 0; i < count; i++) {
         wording->order[i].at = (uint32_t)i;
     }
@@ -229,22 +328,27 @@ static void write_run(const struct heddle_wording *wording, struct heddle_bolt_r
                       size_t end, bool by_id)
 {
     const struct heddle_write_plan *plan = wording->plan;
-    const bool in_order = plan->target->kind != HEDDLE_TARGET_RELATIONSHIP;
+    const size_t ends = plan->rider_count;
+    const bool in_order = plan->target->kind != HEDDLE_TARGET_RELATIONSHIP && ends == 0;
+    const bool numbered = by_id || ends > 0;
     const bool counts = heddle_cypher_counts_rows(plan->target, wording->rewrite);
     struct heddle_encode_form form = {.ordinal = -1};
     struct heddle_pack *pack =
-        heddle_bolt_request_run_open(request, statement_of(wording, by_id), by_id ? 2 : 1);
+        heddle_bolt_request_run_open(request, statement_of(wording, by_id), numbered ? 2 : 1);
     if (by_id) {
         form.id_prefix = plan->element_ids ? heddle_ids_element_prefix(wording->ids) : NULL;
+    }
+    if (numbered) {
         heddle_pack_text(pack, "n");
         heddle_pack_integer(pack, (int64_t)(end - first));
     }
     heddle_pack_text(pack, plan->parameter);
     heddle_pack_list(pack, (uint32_t)(end - first));
     for (size_t i = first; i < end; i++) {
-        form.ids = by_id ? wording->order[i].ids : NULL;
+        const struct heddle_wording_row *at = in_order ? NULL : &wording->order[i];
+        form.ids = !by_id ? NULL : ends > 0 ? wording->found + at->at * ends : at->ids;
         form.ordinal = counts ? (int64_t)(i - first) : -1;
-        heddle_encode_row(pack, plan, &wording->rows[in_order ? i : wording->order[i].at], &form);
+        heddle_encode_row(pack, plan, &wording->rows[in_order ? i : at->at], &form);
     }
     /* What a query returns nobody reads. */
     heddle_bolt_request_run_close(request, plan->target->kind == HEDDLE_TARGET_QUERY ? HEDDLE_BOLT_DISCARD
@@ -261,19 +365,6 @@ void heddle_wording_write(const struct heddle_wording *wording, struct heddle_bo
     }
 }
 
-static int64_t id_of(struct heddle_ids *ids, const struct heddle_value *value)
-{
-    int64_t id = HEDDLE_IDS_NONE;
-    if (value->type == HEDDLE_VALUE_INTEGER) {
-        return value->integer;
-    }
-    if (value->type == HEDDLE_VALUE_STRING &&
-        !heddle_ids_read_element(ids, value->string.text, value->string.length, &id)) {
-        return HEDDLE_IDS_NONE;
-    }
-    return id;
-}
-
 /* Keeps the ids of written nodes. A key that is not unique has several nodes, so that rows and ids do not pair up: then
  * nothing is kept. Ids are hints: running out of memory loses some. */
 static void learn_ids(struct heddle_wording *wording, const struct heddle_value_list *ids)
@@ -281,7 +372,7 @@ static void learn_ids(struct heddle_wording *wording, const struct heddle_value_
     const struct heddle_target *target = wording->plan->target;
     struct heddle_error ignored;
     if (wording->ids == NULL || ids->count != wording->count ||
-        make_room(wording, wording->count, &ignored) != HEDDLE_OK) {
+        make_room(wording, wording->count, 2, &ignored) != HEDDLE_OK) {
         return;
     }
     for (size_t i = 0; i < wording->count; i++) {
@@ -299,6 +390,9 @@ struct heddle_written heddle_wording_read(struct heddle_wording *wording,
     const struct heddle_counters *counters = &answer->counters;
     const bool is_node = wording->plan->target->kind == HEDDLE_TARGET_NODE;
     struct heddle_written written = {.matched = wording->sent};
+    if (wording->plan->rider_count > 0) {
+        return read_together(wording, answer);
+    }
     if (wording->plan->target->kind == HEDDLE_TARGET_QUERY) {
         return written; /* what its statement makes of a row is its own affair: one that went through is matched */
     }
@@ -320,6 +414,9 @@ struct heddle_written heddle_wording_read(struct heddle_wording *wording,
 bool heddle_wording_reword(struct heddle_wording *wording, const struct heddle_bolt_answer *answer,
                            const struct heddle_error *reason)
 {
+    if (wording->plan->rider_count > 0) {
+        return false;
+    }
     if (reason->action == HEDDLE_ACTION_ASK && wording->rewrite != HEDDLE_CYPHER_AS_WRITTEN) {
         wording->careful = true;
         return true;

@@ -4,6 +4,8 @@
  *   CREATE        the road creates in place of merging, and every row is the first of its identity
  *   GUARDED       the road guards, or creates and some row may not be the first: identities once each
  *   as written    everything else, and everything that is sent again after an outcome that nobody knows
+ *   together      the plan's rows take their relationships along (plan.h): what cannot be said so fails, and is settled
+ *                 apart (settle.h)
  * and rows whose both ends have a known internal id go by id, in a statement of their own that changes nothing where an
  * end is not found; then the transaction is worded again by key.
  *
@@ -36,15 +38,18 @@ struct heddle_wording {
     size_t count;
     struct heddle_ids *ids; /* NULL = by key */
     enum heddle_cypher_rewrite rewrite;
-    struct heddle_wording_row *order; /* relationships: the rows that travel, those that go by id first */
-    size_t sent;                      /* rows that travel: others repeat the identity of one that does */
+    struct heddle_wording_row
+        *order;  /* relationships, and nodes that take some along: the rows that travel, those that go
+                                       * by id first */
+    size_t sent; /* rows that travel: others repeat the identity of one that does */
     size_t by_id;
     bool keep_key; /* set by reword(): ends by key */
     bool careful;  /* set by start() and reword(): as written */
     /* memory */
-    size_t capacity;
+    size_t capacity; /* rows */
+    size_t cells;    /* of the two below */
     uint64_t *hashes;
-    int64_t *found;
+    int64_t *found; /* together: ids of the ends, by position of the row and number of the rider */
     struct heddle_buffer key;
 };
 

@@ -35,9 +35,14 @@ static size_t ahead_max(const struct heddle_load *load)
     return load->writer_max < AHEAD_MAX ? load->writer_max : AHEAD_MAX;
 }
 
+size_t heddle_writers_senders_max(const struct heddle_load *load)
+{
+    return load->writer_max * pipeline_depth(load);
+}
+
 size_t heddle_writers_in_flight_max(const struct heddle_load *load)
 {
-    return load->writer_max * pipeline_depth(load) + ahead_max(load);
+    return heddle_writers_senders_max(load) + ahead_max(load);
 }
 
 int heddle_writer_init(struct heddle_load *load, struct heddle_writer *writer, struct heddle_error *error)
@@ -108,8 +113,10 @@ static int pick(struct heddle_load *load, size_t rows, struct heddle_transaction
         heddle_outbox_put(load->outbox, transaction);
         return status;
     }
-    heddle_transaction_assign(transaction, &load->plans[work->stream], work->rows, work->count);
+    const struct heddle_write_plan *plan = load->streams[work->stream];
+    heddle_transaction_assign(transaction, plan, work->rows, work->count);
     transaction->work = work;
+    transaction->goes_apart = plan->rider_count > 0 && heddle_plan_goes_apart(plan);
     *transaction_out = transaction;
     return HEDDLE_OK;
 }
@@ -275,6 +282,12 @@ static int send_more(struct heddle_writer *writer, struct heddle_error *error)
         const int status = take(writer, &transaction, error);
         if (status != HEDDLE_OK) {
             return status;
+        }
+        if (transaction->goes_apart) {
+            /* Said like a transaction that the server has refused. */
+            transaction->status = HEDDLE_DATABASE;
+            transaction->reason = (struct heddle_error){.action = HEDDLE_ACTION_REJECT};
+            return settle_all(writer, transaction, error);
         }
         if (heddle_transaction_send(writer, transaction) != HEDDLE_OK) {
             return settle_all(writer, transaction, error);

@@ -43,6 +43,9 @@ int heddle_writer_work(struct heddle_writer *writer, struct heddle_error *error)
 /* Transactions that all writers of a load may hold at once, waiting ones included: writers x depth, and those ahead. */
 size_t heddle_writers_in_flight_max(const struct heddle_load *load);
 
+/* Of these, those that may be with the server at once: writers x depth. */
+size_t heddle_writers_senders_max(const struct heddle_load *load);
+
 /* Starts the writer threads. Errors: HEDDLE_OUT_OF_MEMORY; HEDDLE_INTERNAL where the system gives no thread at all (fewer
  * are no error). */
 HEDDLE_MUST_CHECK int heddle_writers_start(struct heddle_load *load, struct heddle_error *error);

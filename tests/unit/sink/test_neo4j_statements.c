@@ -269,7 +269,53 @@ static void nodes_tell_their_ids_where_they_are_asked_to(void **state)
     text = (struct heddle_buffer){0};
     heddle_cypher_read_ids(&text, &job.targets[TARGET_AIRCRAFT], &old);
     assert_text(&text, "MATCH (n:`HeddleTestAircraft`) WITH n, id(n) AS i WHERE $from <= i AND i < $to "
-                       "WITH i / 10000 AS g, collect([i, n.`aircraft_id`]) AS ids RETURN ids");
+                       "WITH i / 10000 AS g, collect([id(n), n.`aircraft_id`]) AS ids RETURN ids");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_read_ids(&text, &job.targets[TARGET_AIRCRAFT], &newest);
+    assert_text(&text, "MATCH (n:`HeddleTestAircraft`) WITH n, toInteger(split(elementId(n), ':')[2]) AS i "
+                       "WHERE $from <= i AND i < $to WITH i / 10000 AS g, "
+                       "collect([elementId(n), n.`aircraft_id`]) AS ids RETURN ids");
+}
+
+static void a_node_and_its_relationships_are_one_statement_that_finds_every_end_or_fails(void **state)
+{
+    (void)state;
+    static const size_t riders[] = {TARGET_REMOVED_FROM, TARGET_OF_COMPONENT};
+    static const struct heddle_cypher_form forms[] = {{.rewrite = HEDDLE_CYPHER_CREATE},
+                                                      {.rewrite = HEDDLE_CYPHER_CREATE, .by_id = true},
+                                                      {.rewrite = HEDDLE_CYPHER_CREATE, .returns_ids = true}};
+    struct fixture_job job;
+    struct heddle_buffer text = {0};
+    fixture_job_init(&job);
+    struct heddle_target *removal = &job.targets[TARGET_REMOVAL];
+    removal->vector_property = NULL;
+    heddle_cypher_write_together(&text, job.targets, removal, riders, 2, &modern, &forms[0]);
+    assert_text(&text, "UNWIND $rows AS r MATCH (b0:`HeddleTestAircraft` {`aircraft_id`: r[3]}) "
+                       "MATCH (b1:`HeddleTestComponent` {`component_id`: r[5]}) "
+                       "CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], `hours`: r[2]}), "
+                       "(n)-[:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[4]}]->(b0), "
+                       "(n)-[:`HEDDLE_TEST_OF_COMPONENT`]->(b1) "
+                       "WITH count(*) AS n RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
+    text = (struct heddle_buffer){0};
+    heddle_cypher_write_together(&text, job.targets, removal, riders, 2, &newest, &forms[1]);
+    assert_text(&text, "UNWIND $rows AS r MATCH (b0) WHERE elementId(b0) = r[3] AND b0.`aircraft_id` = r[4] "
+                       "AND CASE WHEN b0:`HeddleTestAircraft` THEN true END "
+                       "MATCH (b1) WHERE elementId(b1) = r[6] AND b1.`component_id` = r[7] "
+                       "AND CASE WHEN b1:`HeddleTestComponent` THEN true END "
+                       "CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], `hours`: r[2]}), "
+                       "(n)-[:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[5]}]->(b0), "
+                       "(n)-[:`HEDDLE_TEST_OF_COMPONENT`]->(b1) "
+                       "WITH count(*) AS n RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
+    text = (struct heddle_buffer){0};
+    removal->vector_property = "embedding";
+    heddle_cypher_write_together(&text, job.targets, removal, riders, 1, &modern, &forms[2]);
+    assert_text(&text, "CYPHER 5 UNWIND $rows AS r MATCH (b0:`HeddleTestAircraft` {`aircraft_id`: r[4]}) "
+                       "CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], `hours`: r[2]}), "
+                       "(n)-[:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[5]}]->(b0) "
+                       "WITH n, r CALL (n, r) { WITH n, r WHERE r[3] IS NOT NULL CALL "
+                       "db.create.setNodeVectorProperty(n, \"embedding\", r[3]) } "
+                       "WITH collect(id(n)) AS ids RETURN ids, size(ids) / "
+                       "CASE WHEN size(ids) = $n THEN 1 ELSE 0 END AS n");
 }
 
 static void names_cannot_break_out_of_their_quotes(void **state)
@@ -409,7 +455,8 @@ static struct heddle_write_plan *roads_into(struct fixture_job *job, int64_t the
         before[i] = there;
     }
     assert_int_equal(heddle_plans_create(&options, &modern, &plans, &spaces, NULL), HEDDLE_OK);
-    heddle_plans_take_roads(plans, &options, &ability, before, writers, false);
+    assert_int_equal(heddle_plans_take_roads(plans, &options, &ability, before, writers, false, NULL),
+                     HEDDLE_OK);
     return plans;
 }
 
@@ -527,6 +574,7 @@ int main(void)
         cmocka_unit_test(nodes_tell_their_ids_where_they_are_asked_to),
         cmocka_unit_test(what_rows_claim_follows_from_the_road),
         cmocka_unit_test(each_road_has_its_statements_and_no_others),
+        cmocka_unit_test(a_node_and_its_relationships_are_one_statement_that_finds_every_end_or_fails),
         cmocka_unit_test(names_cannot_break_out_of_their_quotes),
         cmocka_unit_test(every_kind_of_constraint_and_index),
         cmocka_unit_test(types_and_similarities_that_are_none_are_refused),

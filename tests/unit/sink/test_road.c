@@ -155,15 +155,96 @@ static void what_is_asked_for_is_taken_where_it_writes_the_same_graph(void **sta
     }
 }
 
-static void a_road_that_nobody_takes_is_answered_with_the_next_best_and_the_reason(void **state)
+/* The choices for removals and for a relationship of theirs, as a load makes them. */
+static enum heddle_road together(struct crossing *crossing, size_t relationship,
+                                 struct heddle_road_choice *joined)
+{
+    struct heddle_road_choice node;
+    crossing->facts.target = TARGET_REMOVAL;
+    heddle_road_choose(&crossing->facts, &node);
+    crossing->facts.target = relationship;
+    heddle_road_choose(&crossing->facts, joined);
+    heddle_road_join(crossing->facts.targets, TARGETS, relationship, &node, joined);
+    return node.road;
+}
+
+static void a_new_node_takes_the_relationships_of_its_row_along(void **state)
 {
     (void)state;
     struct crossing crossing;
-    crossing_init(&crossing, TARGET_REMOVED_FROM);
-    crossing.job.targets[TARGET_REMOVED_FROM].road = HEDDLE_ROAD_ONE_STATEMENT;
-    assert_int_equal(taken(&crossing), HEDDLE_ROAD_TILES);
-    assert_false(crossing.choice.as_asked);
-    assert_non_null(strstr(crossing.choice.reason, "one_statement cannot be taken"));
+    struct heddle_road_choice joined;
+    size_t riders[HEDDLE_ROAD_RIDERS_MAX];
+    crossing_init(&crossing, TARGET_REMOVAL);
+    crossing.facts.there_before = 0;
+    assert_int_equal(heddle_road_riders(crossing.facts.targets, TARGETS, TARGET_REMOVAL, riders), 2);
+    assert_int_equal(riders[0], TARGET_REMOVED_FROM);
+    assert_int_equal(riders[1], TARGET_OF_COMPONENT);
+    assert_int_equal(together(&crossing, TARGET_REMOVED_FROM, &joined), HEDDLE_ROAD_ONE_STATEMENT);
+    assert_true(joined.rides);
+    assert_string_equal(heddle_road_choice_name(&joined), "one_statement");
+    assert_int_equal(joined.road, HEDDLE_ROAD_CREATE); /* of rows that cannot travel along */
+    assert_non_null(strstr(joined.reason, "travel with removal"));
+    /* Ends take nothing along, and one writer gains by it too. */
+    assert_int_equal(heddle_road_riders(crossing.facts.targets, TARGETS, TARGET_AIRCRAFT, riders), 0);
+    crossing.facts.writers = 1;
+    assert_int_equal(together(&crossing, TARGET_REMOVED_FROM, &joined), HEDDLE_ROAD_ONE_STATEMENT);
+    /* The relationships' type need not be empty: nothing starts at a node that is not there. */
+    crossing.facts.writers = 8;
+    crossing.job.targets[TARGET_REMOVAL].merge = false;
+    crossing.facts.there_before = 1000;
+    assert_int_equal(together(&crossing, TARGET_OF_COMPONENT, &joined), HEDDLE_ROAD_ONE_STATEMENT);
+    assert_int_equal(joined.road, HEDDLE_ROAD_GUARDED);
+}
+
+/* Each doubt alone keeps the relationship apart, asked for or not; those about the node keep all of them. */
+static void each_doubt_keeps_a_node_and_its_relationship_apart(void **state)
+{
+    (void)state;
+    for (int doubt = 0; doubt < 12; doubt++) {
+        for (int asked = 0; asked < 2; asked++) {
+            struct crossing crossing;
+            struct heddle_road_choice joined;
+            crossing_init(&crossing, TARGET_REMOVAL);
+            crossing.facts.there_before = 0;
+            struct heddle_target *all = crossing.job.targets;
+            struct heddle_target *target = &all[TARGET_REMOVED_FROM];
+            target->road = asked != 0 ? HEDDLE_ROAD_ONE_STATEMENT : HEDDLE_ROAD_AUTO;
+            switch (doubt) {
+            case 0: crossing.facts.there_before = 1; break;
+            case 1: crossing.facts.there_before = -1; break;
+            case 2: crossing.facts.resumes = true; break;
+            case 3: target->merge_ends = true; break;
+            case 4: target->follows_its_nodes = false; break;
+            case 5: target->type = all[TARGET_OF_COMPONENT].type; break;
+            case 6: target->start.keys = crossing.job.aircraft_properties; break;
+            case 7: all[TARGET_AIRCRAFT].labels = crossing.job.removal_label; break;
+            case 8: all[TARGET_AIRCRAFT].schema_count = 0; break;
+            case 9: all[TARGET_REMOVAL].schema_count = 0; break;
+            case 10: all[TARGET_REMOVAL].road = HEDDLE_ROAD_TILES; break;
+            default: all[TARGET_REMOVAL].source = 1; break;
+            }
+            (void)together(&crossing, TARGET_REMOVED_FROM, &joined);
+            assert_false(joined.rides);
+            assert_int_equal(joined.as_asked, asked == 0);
+            assert_true(asked == 0 || strstr(joined.reason, "one_statement cannot be taken") != NULL);
+        }
+    }
+}
+
+/* Aircraft would take their fleet along, but removals have to find them written. */
+static void an_end_of_those_that_travel_does_not_travel_itself(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    size_t riders[HEDDLE_ROAD_RIDERS_MAX];
+    crossing_init(&crossing, TARGET_REMOVAL);
+    struct heddle_target *target = &crossing.job.targets[TARGET_OF_COMPONENT];
+    target->start = (struct heddle_target_end){TARGET_AIRCRAFT, crossing.job.aircraft_properties, 1};
+    assert_int_equal(heddle_road_riders(crossing.facts.targets, TARGETS, TARGET_REMOVAL, riders), 1);
+    assert_int_equal(heddle_road_riders(crossing.facts.targets, TARGETS, TARGET_AIRCRAFT, riders), 0);
+    /* Where nothing else ends at them, they do. */
+    crossing.job.targets[TARGET_REMOVED_FROM].road = HEDDLE_ROAD_TILES;
+    assert_int_equal(heddle_road_riders(crossing.facts.targets, TARGETS, TARGET_AIRCRAFT, riders), 1);
 }
 
 static void names_go_both_ways_and_others_are_refused(void **state)
@@ -193,7 +274,9 @@ int main(void)
         cmocka_unit_test(creating_targets_create_and_cannot_be_guarded),
         cmocka_unit_test(small_loads_and_single_writers_go_serially),
         cmocka_unit_test(what_is_asked_for_is_taken_where_it_writes_the_same_graph),
-        cmocka_unit_test(a_road_that_nobody_takes_is_answered_with_the_next_best_and_the_reason),
+        cmocka_unit_test(a_new_node_takes_the_relationships_of_its_row_along),
+        cmocka_unit_test(each_doubt_keeps_a_node_and_its_relationship_apart),
+        cmocka_unit_test(an_end_of_those_that_travel_does_not_travel_itself),
         cmocka_unit_test(names_go_both_ways_and_others_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,9 +82,32 @@ static void nodes_of_another_source_come_before_the_relationship(void **state)
     struct planned planned = plan_of(SOURCES KEYED("a", "A", "aid", "s", "") KEYED(
         "b", "B", "bid", "t", "") "  relationships:\n" BETWEEN("r", "s", "a", "aid", "b", "bid", ""));
     assert_int_equal(planned.status, HEDDLE_OK);
+    /* The start is lifted behind the end, so that its source is read once for both of its targets. */
+    assert_int_equal(planned.plan->pass_count, 2);
+    assert_int_equal(planned.plan->passes[0].source, 1);
+    assert_int_equal(planned.plan->passes[0].targets[0], 1);
+    assert_int_equal(planned.plan->passes[1].source, 0);
+    assert_int_equal(planned.plan->passes[1].target_count, 2);
+    assert_true(planned.plan->targets[2].follows_its_nodes);
+    forget(&planned);
+}
+
+static void nodes_that_would_wait_for_each_other_wait_for_none(void **state)
+{
+    (void)state;
+    struct planned planned = plan_of(SOURCES KEYED("a", "A", "aid", "s", "") KEYED(
+        "b", "B", "bid", "t", "") "  relationships:\n" BETWEEN("r", "s", "a", "aid", "b", "bid", "")
+                                         BETWEEN("q", "t", "b", "bid", "a", "aid", ""));
+    assert_int_equal(planned.status, HEDDLE_OK);
+    assert_int_equal(planned.plan->pass_count, 4);
+    assert_false(planned.plan->targets[2].follows_its_nodes);
+    assert_false(planned.plan->targets[3].follows_its_nodes);
+    forget(&planned);
+    planned = plan_of(SOURCES KEYED("a", "A", "aid", "s", "")
+                          KEYED("b", "B", "bid", "t", ", depends_on: [a]") "  relationships:\n" BETWEEN(
+                              "r", "s", "a", "aid", "b", "bid", ""));
+    assert_int_equal(planned.status, HEDDLE_OK);
     assert_int_equal(planned.plan->pass_count, 3);
-    assert_int_equal(planned.plan->passes[0].source, 0);
-    assert_int_equal(planned.plan->passes[1].source, 1);
     assert_int_equal(planned.plan->passes[2].targets[0], 2);
     forget(&planned);
 }
@@ -263,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_row_that_carries_both_its_nodes_is_written_in_one_pass),
         cmocka_unit_test(a_row_that_names_a_node_of_another_row_waits_for_a_second_pass),
         cmocka_unit_test(nodes_of_another_source_come_before_the_relationship),
+        cmocka_unit_test(nodes_that_would_wait_for_each_other_wait_for_none),
         cmocka_unit_test(depends_on_puts_a_target_behind_another),
         cmocka_unit_test(an_inactive_target_is_not_read_for),
         cmocka_unit_test(a_merge_without_a_key_is_refused_with_the_remedy),
