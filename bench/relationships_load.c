@@ -9,13 +9,9 @@
  * NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD. Prints one line of JSON. In the clock: everything from the first row on,
  * the reading back of ids included; the raw client's batches are encoded before. Not in it: connecting.
  */
-#include <inttypes.h>
-#include <sys/stat.h>
-
 #include "base/hash.h"
 #include "column/batch.h"
-#include "lib/raw_client.h"
-#include "sink/neo4j/ability.h"
+#include "lib/load_setting.h"
 #include "sink/road.h"
 #include "sink/sink.h"
 
@@ -23,46 +19,9 @@ enum { BATCH_ROWS = 2000, NODE_BATCH_ROWS = 10000, RAW_PARTS_EACH = 4, HEDDLE_BA
 
 static const char label[] = "BenchNode";
 
-struct edges {
-    int64_t *pairs;
-    size_t count;
-};
-
-struct setting {
-    struct heddle_bolt_options bolt;
-    struct heddle_ability ability;
-    const char *type;
-    const char *write; /* create, merge, guarded */
-    bool by_id;
-    size_t writers;
-    size_t batch_rows;
-};
-
-static int complain(const struct heddle_error *error)
-{
-    fprintf(stderr, "relationships_load: %s %s\n", error->code, error->message);
-    return EXIT_FAILURE;
-}
-
-static bool edges_read(const char *path, struct edges *edges)
-{
-    struct stat info;
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fstat(fileno(file), &info) != 0) {
-        fprintf(stderr, "relationships_load: %s cannot be read\n", path);
-        return false;
-    }
-    edges->count = (size_t)info.st_size / (2 * sizeof *edges->pairs);
-    edges->pairs = malloc(edges->count * 2 * sizeof *edges->pairs + 1);
-    const bool whole = edges->pairs != NULL &&
-                       fread(edges->pairs, 2 * sizeof *edges->pairs, edges->count, file) == edges->count;
-    fclose(file);
-    return whole;
-}
-
 /* ---- the raw client ------------------------------------------------------------------------------------------------------ */
 
-static void raw_text(const struct setting *setting, char *out, size_t size)
+static void raw_text(const struct load_setting *setting, char *out, size_t size)
 {
     const char *prefix = setting->by_id && setting->ability.dialect.versions ? "CYPHER 5 " : "";
     const char *ends =
@@ -82,8 +41,9 @@ static void raw_text(const struct setting *setting, char *out, size_t size)
     snprintf(out, size, "%sUNWIND $rows AS r %s %s RETURN count(*) AS n", prefix, ends, write);
 }
 
-static bool raw_encode(const struct setting *setting, struct heddle_pack_dialect dialect, const char *text,
-                       const int64_t *pairs, const int64_t *ids, size_t count, struct raw_transaction *one)
+static bool raw_encode(const struct load_setting *setting, struct heddle_pack_dialect dialect,
+                       const char *text, const int64_t *pairs, const int64_t *ids, size_t count,
+                       struct raw_transaction *one)
 {
     const struct heddle_bolt_request_options options = {.database = setting->ability.database};
     if (heddle_bolt_request_create(&one->request, NULL) != HEDDLE_OK) {
@@ -107,7 +67,7 @@ static bool raw_encode(const struct setting *setting, struct heddle_pack_dialect
 }
 
 /* Ids by key, one grouped scan. */
-static int64_t *raw_read_ids(const struct setting *setting, struct heddle_bolt_connection *connection,
+static int64_t *raw_read_ids(const struct load_setting *setting, struct heddle_bolt_connection *connection,
                              size_t *count_out)
 {
     struct heddle_arena *arena = NULL;
@@ -121,7 +81,7 @@ static int64_t *raw_read_ids(const struct setting *setting, struct heddle_bolt_c
     };
     if (heddle_arena_create(0, &arena, &error) != HEDDLE_OK ||
         heddle_bolt_query(connection, &query, arena, &result, &error) != HEDDLE_OK) {
-        complain(&error);
+        load_complain(&error);
         return NULL;
     }
     size_t count = 0;
@@ -150,7 +110,7 @@ static uint32_t part_of(int64_t key, size_t parts)
 
 /* Edges in the order of their tiles, the tiles in the order of a round-robin tournament, so that neighbours are disjoint.
  * Answers the number of edges of each tile in `sizes` and its parts in `parts_of`. */
-static size_t deal_tiles(struct edges *edges, size_t parts, size_t *sizes, uint32_t (*parts_of)[2])
+static size_t deal_tiles(struct load_edges *edges, size_t parts, size_t *sizes, uint32_t (*parts_of)[2])
 {
     int64_t *dealt = malloc(edges->count * 2 * sizeof *dealt + 1);
     size_t tiles = 0;
@@ -181,9 +141,9 @@ static size_t deal_tiles(struct edges *edges, size_t parts, size_t *sizes, uint3
     return tiles;
 }
 
-static struct raw_transaction *raw_prepare(const struct setting *setting, struct heddle_pack_dialect dialect,
-                                           struct edges *edges, const int64_t *ids, bool tiled,
-                                           size_t *count_out)
+static struct raw_transaction *raw_prepare(const struct load_setting *setting,
+                                           struct heddle_pack_dialect dialect, struct load_edges *edges,
+                                           const int64_t *ids, bool tiled, size_t *count_out)
 {
     enum { TILES_MAX = 4096 };
     static size_t sizes[TILES_MAX];
@@ -215,37 +175,14 @@ static struct raw_transaction *raw_prepare(const struct setting *setting, struct
     return list;
 }
 
-static void print_result(const char *engine, const struct raw_result *result, double ids_seconds, size_t rows,
-                         size_t transactions, const char *road)
-{
-    printf("{\"engine\": \"%s\", \"seconds\": %.4f, \"ids_seconds\": %.4f, \"rows\": %zu, \"transactions\": "
-           "%zu, "
-           "\"retries\": %zu, \"deadlocks\": %zu, \"wasted_seconds\": %.4f, \"created\": %" PRId64
-           ", \"road\": \"%s\"}\n",
-           engine, result->seconds + ids_seconds, ids_seconds, rows, transactions, result->retries,
-           result->deadlocks, result->wasted, result->relationships_created, road);
-}
-
-static bool open_all(const struct setting *setting, struct heddle_bolt_connection **connections)
-{
-    struct heddle_error error = {0};
-    for (size_t i = 0; i < setting->writers; i++) {
-        if (heddle_bolt_open(&setting->bolt, &connections[i], &error) != HEDDLE_OK) {
-            complain(&error);
-            return false;
-        }
-    }
-    return true;
-}
-
-static int run_raw(const struct setting *setting, struct edges *edges, bool tiled)
+static int run_raw(const struct load_setting *setting, struct load_edges *edges, bool tiled)
 {
     struct heddle_bolt_connection *connections[RAW_WRITERS_MAX] = {NULL};
     struct raw_result result = {0};
     double ids_seconds = 0;
     int64_t *ids = NULL;
     size_t count = 0;
-    if (!open_all(setting, connections)) {
+    if (!load_open_all(setting, connections)) {
         return EXIT_FAILURE;
     }
     if (setting->by_id) {
@@ -261,7 +198,7 @@ static int run_raw(const struct setting *setting, struct edges *edges, bool tile
     if (list == NULL || !raw_load(connections, setting->writers, list, count, &result)) {
         return EXIT_FAILURE;
     }
-    print_result("raw", &result, ids_seconds, edges->count, count, tiled ? "tiles" : "naive");
+    load_print_result("raw", &result, ids_seconds, edges->count, count, tiled ? "tiles" : "naive");
     for (size_t i = 0; i < count; i++) {
         heddle_bolt_request_destroy(list[i].request);
     }
@@ -274,7 +211,7 @@ static int run_raw(const struct setting *setting, struct edges *edges, bool tile
 }
 
 /* Nodes 0 .. count-1, with their constraint. */
-static int run_nodes(const struct setting *setting, size_t count)
+static int run_nodes(const struct load_setting *setting, size_t count)
 {
     struct heddle_bolt_connection *connections[RAW_WRITERS_MAX] = {NULL};
     struct heddle_arena *arena = NULL;
@@ -282,9 +219,9 @@ static int run_nodes(const struct setting *setting, size_t count)
     struct heddle_error error = {0};
     const struct heddle_bolt_query constraint = {
         .text = "CREATE CONSTRAINT bench_node IF NOT EXISTS FOR (n:BenchNode) REQUIRE n.id IS UNIQUE"};
-    if (!open_all(setting, connections) || heddle_arena_create(0, &arena, &error) != HEDDLE_OK ||
+    if (!load_open_all(setting, connections) || heddle_arena_create(0, &arena, &error) != HEDDLE_OK ||
         heddle_bolt_query(connections[0], &constraint, arena, &made, &error) != HEDDLE_OK) {
-        return complain(&error);
+        return load_complain(&error);
     }
     const struct heddle_bolt_request_options options = {.database = setting->ability.database};
     const size_t transactions = (count + NODE_BATCH_ROWS - 1) / NODE_BATCH_ROWS;
@@ -294,7 +231,7 @@ static int run_nodes(const struct setting *setting, size_t count)
         const size_t rows = count - first < NODE_BATCH_ROWS ? count - first : NODE_BATCH_ROWS;
         list[i] = (struct raw_transaction){.rows = rows, .a = RAW_NO_PART, .b = RAW_NO_PART};
         if (heddle_bolt_request_create(&list[i].request, &error) != HEDDLE_OK) {
-            return complain(&error);
+            return load_complain(&error);
         }
         heddle_bolt_request_begin(list[i].request, heddle_bolt_connection_dialect(connections[0]), &options);
         struct heddle_pack *pack = heddle_bolt_request_run_open(
@@ -306,14 +243,14 @@ static int run_nodes(const struct setting *setting, size_t count)
         }
         heddle_bolt_request_run_close(list[i].request, HEDDLE_BOLT_DISCARD);
         if (heddle_bolt_request_commit(list[i].request, &error) != HEDDLE_OK) {
-            return complain(&error);
+            return load_complain(&error);
         }
     }
     struct raw_result result = {0};
     if (list == NULL || !raw_load(connections, setting->writers, list, transactions, &result)) {
         return EXIT_FAILURE;
     }
-    print_result("nodes", &result, 0, count, transactions, "create");
+    load_print_result("nodes", &result, 0, count, transactions, "create");
     heddle_arena_destroy(arena);
     return EXIT_SUCCESS;
 }
@@ -324,7 +261,7 @@ static const struct heddle_field fields[] = {{.name = "from", .type = HEDDLE_TYP
                                              {.name = "to", .type = HEDDLE_TYPE_INTEGER}};
 static const struct heddle_schema schema = {fields, 2};
 
-static int write_batch(struct heddle_sink *sink, const struct edges *edges, size_t first, size_t rows,
+static int write_batch(struct heddle_sink *sink, const struct load_edges *edges, size_t first, size_t rows,
                        struct heddle_error *error)
 {
     static const size_t relationships[] = {1};
@@ -360,7 +297,7 @@ static int reject(void *context, const struct heddle_reject *reject_record, stru
     return HEDDLE_OK;
 }
 
-static int load_edges(struct heddle_sink *sink, const struct edges *edges, double *seconds_out,
+static int load_edges(struct heddle_sink *sink, const struct load_edges *edges, double *seconds_out,
                       struct heddle_error *error)
 {
     HEDDLE_TRY(heddle_sink_prepare(sink, error));
@@ -375,7 +312,8 @@ static int load_edges(struct heddle_sink *sink, const struct edges *edges, doubl
     return HEDDLE_OK;
 }
 
-static int run_heddle(const struct setting *setting, const struct edges *edges, enum heddle_road road)
+static int run_heddle(const struct load_setting *setting, const struct load_edges *edges,
+                      enum heddle_road road)
 {
     static const char *const labels[] = {label};
     static const size_t key[] = {0};
@@ -421,7 +359,7 @@ static int run_heddle(const struct setting *setting, const struct edges *edges, 
     status = status != HEDDLE_OK ? status : load_edges(sink, edges, &seconds, &error);
     if (status != HEDDLE_OK) {
         heddle_sink_close(sink);
-        return complain(&error);
+        return load_complain(&error);
     }
     struct heddle_sink_progress progress;
     struct heddle_target_counts counts;
@@ -433,32 +371,15 @@ static int run_heddle(const struct setting *setting, const struct edges *edges, 
         .deadlocks = progress.deadlocks,
         .relationships_created = (int64_t)counts.created,
     };
-    print_result("heddle", &result, 0, edges->count, progress.transactions, heddle_road_name(road));
+    load_print_result("heddle", &result, 0, edges->count, progress.transactions, heddle_road_name(road));
     heddle_sink_close(sink);
     return EXIT_SUCCESS;
 }
 
-static int learn_server(struct setting *setting)
-{
-    struct heddle_bolt_connection *connection = NULL;
-    struct heddle_error error = {0};
-    setting->bolt = (struct heddle_bolt_options){
-        .uri = getenv("NEO4J_URI"), .user = getenv("NEO4J_USERNAME"), .secret = getenv("NEO4J_PASSWORD")};
-    setting->bolt.auth = setting->bolt.secret == NULL ? HEDDLE_BOLT_AUTH_NONE : HEDDLE_BOLT_AUTH_BASIC;
-    if (setting->bolt.uri == NULL) {
-        fprintf(stderr, "relationships_load: NEO4J_URI is not set\n");
-        return EXIT_FAILURE;
-    }
-    int status = heddle_bolt_open(&setting->bolt, &connection, &error);
-    status = status != HEDDLE_OK ? status : heddle_ability_learn(connection, NULL, &setting->ability, &error);
-    heddle_bolt_close(connection);
-    return status == HEDDLE_OK ? EXIT_SUCCESS : complain(&error);
-}
-
 int main(int argc, char **argv)
 {
-    struct setting setting = {.writers = 2, .batch_rows = BATCH_ROWS};
-    struct edges edges = {0};
+    struct load_setting setting = {.writers = 2, .batch_rows = BATCH_ROWS};
+    struct load_edges edges = {0};
     struct heddle_error error = {0};
     enum heddle_road road = HEDDLE_ROAD_AUTO;
     const bool nodes = argc == 3 && strcmp(argv[1], "nodes") == 0;
@@ -468,7 +389,7 @@ int main(int argc, char **argv)
                 "naive|tiles|ROAD WRITERS [ROWS]\n");
         return EXIT_FAILURE;
     }
-    if (learn_server(&setting) != EXIT_SUCCESS) {
+    if (load_learn_server(&setting) != EXIT_SUCCESS) {
         return EXIT_FAILURE;
     }
     if (nodes) {
@@ -480,7 +401,7 @@ int main(int argc, char **argv)
     setting.writers = (size_t)strtoull(argv[7], NULL, 10);
     setting.batch_rows = argc == 9 ? (size_t)strtoull(argv[8], NULL, 10) : BATCH_ROWS;
     if (setting.writers == 0 || setting.batch_rows == 0 || setting.writers > RAW_WRITERS_MAX ||
-        !edges_read(argv[2], &edges)) {
+        !load_edges_read(argv[2], &edges)) {
         return EXIT_FAILURE;
     }
     int status = EXIT_FAILURE;
@@ -489,7 +410,7 @@ int main(int argc, char **argv)
     } else if (heddle_road_parse(argv[6], &road, &error) == HEDDLE_OK) {
         status = run_heddle(&setting, &edges, road);
     } else {
-        complain(&error);
+        load_complain(&error);
     }
     free(edges.pairs);
     return status;
