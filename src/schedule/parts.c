@@ -16,6 +16,9 @@ enum { BLOCK_KEYS = 256 };
 /* In the table beside the part: some key of this bucket has a part of its own. */
 #define BUCKET_HAS_HUB 0x8000u
 
+/* While the table is made; no part has this number. */
+#define BUCKET_IS_UNDEALT UINT16_MAX
+
 struct heddle_parts {
     uint16_t table[HEDDLE_KEY_BUCKETS];
     size_t count;
@@ -149,25 +152,44 @@ static int list_items(struct heddle_parts *parts, const struct heddle_counts *co
     return HEDDLE_OK;
 }
 
-/* Heaviest first to the lightest part. Each item weighs one more than its rows: empty buckets then spread evenly. */
+/* Gives an item to the lightest part. Each item weighs one more than its rows: empty buckets then spread evenly. */
+static void deal_item(struct heddle_parts *parts, struct deal *deal, struct item item)
+{
+    const uint32_t part = deal->heap[0];
+    deal->weights[part] += item.rows + 1;
+    deal->filled[part] += item.rows > 0 ? 1 : 0;
+    parts->loads[part] += item.rows;
+    if (item.index < HEDDLE_KEY_BUCKETS) {
+        parts->table[item.index] = (uint16_t)part;
+    } else {
+        parts->hubs[item.index - HEDDLE_KEY_BUCKETS].part = part;
+    }
+    sink_top(deal, parts->count);
+}
+
+/* Heaviest first. Most buckets of a small load are empty: sorting those would cost more than everything else. */
 static void deal_out(struct heddle_parts *parts, struct deal *deal)
 {
-    qsort(deal->items, deal->item_count, sizeof *deal->items, most_rows_first);
+    size_t counted = 0;
+    for (size_t i = 0; i < deal->item_count; i++) {
+        if (deal->items[i].rows > 0 || deal->items[i].index >= HEDDLE_KEY_BUCKETS) {
+            deal->items[counted++] = deal->items[i];
+        }
+    }
+    qsort(deal->items, counted, sizeof *deal->items, most_rows_first);
     for (uint32_t i = 0; i < parts->count; i++) {
         deal->heap[i] = i;
     }
-    for (size_t i = 0; i < deal->item_count; i++) {
-        const struct item *item = &deal->items[i];
-        const uint32_t part = deal->heap[0];
-        deal->weights[part] += item->rows + 1;
-        deal->filled[part] += item->rows > 0 ? 1 : 0;
-        parts->loads[part] += item->rows;
-        if (item->index < HEDDLE_KEY_BUCKETS) {
-            parts->table[item->index] = (uint16_t)part;
-        } else {
-            parts->hubs[item->index - HEDDLE_KEY_BUCKETS].part = part;
+    for (uint32_t i = 0; i < HEDDLE_KEY_BUCKETS; i++) {
+        parts->table[i] = BUCKET_IS_UNDEALT;
+    }
+    for (size_t i = 0; i < counted; i++) {
+        deal_item(parts, deal, deal->items[i]);
+    }
+    for (uint32_t i = 0; i < HEDDLE_KEY_BUCKETS; i++) {
+        if (parts->table[i] == BUCKET_IS_UNDEALT) {
+            deal_item(parts, deal, (struct item){0, i});
         }
-        sink_top(deal, parts->count);
     }
     for (size_t i = 0; i < parts->hub_count; i++) {
         struct heddle_hub *hub = &parts->hubs[i];
