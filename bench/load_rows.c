@@ -2,9 +2,10 @@
  *
  *     load_rows URI plain|vectors FIRST ROWS WRITERS DEPTH [BATCH_ROWS]
  *
- * Rows are created with the ids FIRST … FIRST + ROWS - 1: an id and 120 characters, with `vectors` 384 floats too. The
- * password comes from NEO4J_PASSWORD. The clock runs from the first write() to the end of flush(): connections of the
- * writers, conversion, schedule, encoding, waiting, counting. Prints one line of JSON (lib/rows.h).
+ * As `heddle run` writes them, each transaction with its mark; nothing is noted on disk. Rows are created with the ids
+ * FIRST … FIRST + ROWS - 1: an id and 120 characters, with `vectors` 384 floats too. The password comes from
+ * NEO4J_PASSWORD. The clock runs from the first write() to the end of flush(): connections of the writers, conversion,
+ * schedule, encoding, waiting, counting. Prints one line of JSON (lib/rows.h).
  */
 #include <stdlib.h>
 
@@ -13,7 +14,7 @@
 #include "lib/rows.h"
 #include "sink/sink.h"
 
-enum { BATCH = 5000, COLUMNS = 2 };
+enum { BATCH = 5000, COLUMNS = 2, LOAD_ID_SIZE = 40 };
 
 static const struct heddle_field FIELDS[COLUMNS] = {{.name = "id", .type = HEDDLE_TYPE_INTEGER},
                                                     {.name = "text", .type = HEDDLE_TYPE_STRING}};
@@ -105,6 +106,7 @@ static int load(const struct heddle_sink_options *options, int64_t first, int64_
     }
     status = status == HEDDLE_OK ? heddle_sink_open(options, &sink, error) : status;
     status = status == HEDDLE_OK ? heddle_sink_prepare(sink, error) : status;
+    status = status == HEDDLE_OK ? heddle_sink_begin(sink, 0, error) : status;
     if (status == HEDDLE_OK) {
         const struct row_clock start = row_clock_now();
         status = write_all(sink, batches, count, error);
@@ -153,6 +155,8 @@ int main(int argc, char **argv)
         .vector_property = strcmp(argv[2], "vectors") == 0 ? "embedding" : NULL,
         .vector_dimensions = ROW_DIMENSIONS,
     };
+    char load_id[LOAD_ID_SIZE];
+    snprintf(load_id, sizeof load_id, "bench-%s", argv[3]);
     const struct heddle_sink_options options = {
         .to = argv[1],
         .username = "neo4j",
@@ -165,7 +169,8 @@ int main(int argc, char **argv)
         .vector_index = HEDDLE_VECTOR_INDEX_NONE,
         .tx_timeout_ms = 60000,
         .seed = 7,
-        .load = {.id = "bench", .job = "bench", .model = "", .precision = ""},
+        .load =
+            {.id = load_id, .job = "bench", .model = "", .precision = "", .owner = load_id, .host = "bench"},
         .rejects = {.add = refuse},
     };
     struct heddle_error error = {0};
