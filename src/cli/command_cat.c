@@ -61,25 +61,14 @@ int heddle_cli_source_open(struct heddle_cli *cli, const char *path, struct hedd
         .settings = settings,
         .limit = limit->text != NULL && limit->number > 0 ? (uint64_t)limit->number : UINT64_MAX,
         .rejects = {.add = say_reject, .context = cli},
-        .stores = &stores->settings,
     };
     heddle_stores_fill(&cli->options, stores);
-    HEDDLE_TRY(heddle_stores_resolve(stores, &options.path, &options.type, cli->arena, error));
-    if (options.type == NULL) {
-        HEDDLE_TRY(heddle_source_tell_type(path, &stores->settings, &options.type, error));
-    }
+    HEDDLE_TRY(heddle_stores_find(stores, &options, cli->arena, error));
     for (size_t i = 0; i < SETTINGS_MAX && flags[i][0] != NULL; i++) {
         const char *value = heddle_cli_flag_value(cli, flags[i][0]);
         if (value != NULL) {
             settings[options.setting_count++] = (struct heddle_source_setting){flags[i][1], value};
         }
-    }
-    if (options.type == NULL) {
-        return heddle_error_set(
-            error, HEDDLE_SOURCE,
-            "what kind of table %.300s is cannot be told: a Delta table is a folder with a _delta_log, a "
-            "file ends in .parquet, .csv or .jsonl; or say it with --type",
-            path);
     }
     if (columns != NULL) {
         options.columns = names_split(cli->arena, columns, &options.column_count);

@@ -142,7 +142,10 @@ static int embed(struct heddle_cli *cli, struct showing *showing, struct heddle_
                  uint64_t *rejected, struct heddle_error *error)
 {
     const char *model = cli->options.values[HEDDLE_OPTION_MODEL].text;
-    struct heddle_embed_file_options options = {.progress = show, .context = showing, .stop = &showing->stop};
+    struct heddle_stores stores;
+    struct heddle_embed_file_options options = {
+        .stores = &stores, .progress = show, .context = showing, .stop = &showing->stop};
+    heddle_stores_fill(&cli->options, &stores);
     struct heddle_embed_file_result result = {0};
     if (fill(cli, &options) != 0) {
         return heddle_error_out_of_memory(error);
@@ -151,6 +154,7 @@ static int embed(struct heddle_cli *cli, struct showing *showing, struct heddle_
                                  HEDDLE_MODEL_FOR_DOCUMENTS, cli->arena, &options.embedder, error));
     atomic_store(&showing->embedder, options.embedder);
     const int status = heddle_embed_file(&options, &result, error);
+    heddle_stores_close(&stores);
     atomic_store(&showing->done, true);
     if (cli->terminal && cli->show_progress && !cli->quiet) {
         fputs("\r\033[K", cli->err);

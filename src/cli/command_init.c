@@ -17,8 +17,11 @@ int heddle_command_init(struct heddle_cli *cli)
     }
     struct heddle_buffer job = {0};
     struct heddle_error error = {0};
-    int status = heddle_suggest_job(cli->positional[0], model == NULL ? HEDDLE_JOB_MODEL_DEFAULT : model,
-                                    &job, &error);
+    struct heddle_stores stores;
+    heddle_stores_fill(&cli->options, &stores);
+    int status = heddle_suggest_job(cli->positional[0], &stores,
+                                    model == NULL ? HEDDLE_JOB_MODEL_DEFAULT : model, &job, &error);
+    heddle_stores_close(&stores);
     if (status == HEDDLE_OK && path != NULL) {
         status = heddle_file_write(path, job.bytes, job.length, &error);
         heddle_buffer_reset(&job);

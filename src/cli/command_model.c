@@ -152,8 +152,11 @@ static int verify(struct heddle_cli *cli)
     if (bad != 0) {
         return bad;
     }
+    struct heddle_stores stores;
+    heddle_stores_fill(&cli->options, &stores);
     const struct heddle_model_sample_options sample = {
         .path = heddle_cli_flag_value(cli, "sample"),
+        .stores = &stores,
         .column = heddle_cli_flag_value(cli, "column"),
         .rows = rows,
     };
@@ -162,6 +165,7 @@ static int verify(struct heddle_cli *cli)
     struct heddle_model_report report;
     struct heddle_error error = {0};
     int status = heddle_model_sample(&sample, cli->arena, &texts, &count, &error);
+    heddle_stores_close(&stores);
     if (status == HEDDLE_OK) {
         status = heddle_model_verify(&cli->options, name_of(cli), heddle_cli_flag_value(cli, "local"), texts,
                                      count, cli->arena, &report, &error);

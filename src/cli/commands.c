@@ -59,12 +59,19 @@ static const enum heddle_option_id SEARCH[] = {
     HEDDLE_OPTION_TO,       HEDDLE_OPTION_DATABASE, HEDDLE_OPTION_USERNAME, HEDDLE_OPTION_PASSWORD_FILE,
     HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,  MODEL_OPTIONS,          HEDDLE_OPTION_COUNT};
 
-static const enum heddle_option_id EMBED[] = {
-    HEDDLE_OPTION_LIMIT,   HEDDLE_OPTION_EMBED_THREADS, MODEL_OPTIONS,      HEDDLE_OPTION_ENV_FILE,
-    HEDDLE_OPTION_CA_FILE, HEDDLE_OPTION_REJECT_LIMIT,  HEDDLE_OPTION_COUNT};
+static const enum heddle_option_id EMBED[] = {HEDDLE_OPTION_LIMIT,
+                                              HEDDLE_OPTION_EMBED_THREADS,
+                                              MODEL_OPTIONS,
+                                              HEDDLE_OPTION_ENV_FILE,
+                                              HEDDLE_OPTION_CA_FILE,
+                                              HEDDLE_OPTION_SOURCE_CACHE,
+                                              HEDDLE_OPTION_SOURCE_CACHE_BYTES,
+                                              HEDDLE_OPTION_REJECT_LIMIT,
+                                              HEDDLE_OPTION_COUNT};
 
 static const enum heddle_option_id MODEL[] = {HEDDLE_OPTION_EMBED_THREADS, MODEL_OPTIONS,
-                                              HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
+                                              HEDDLE_OPTION_ENV_FILE,      HEDDLE_OPTION_CA_FILE,
+                                              HEDDLE_OPTION_SOURCE_CACHE,  HEDDLE_OPTION_SOURCE_CACHE_BYTES,
                                               HEDDLE_OPTION_COUNT};
 
 static const enum heddle_option_id SOURCE_OPTIONS[] = {HEDDLE_OPTION_ENV_FILE, HEDDLE_OPTION_CA_FILE,
@@ -205,9 +212,12 @@ const struct heddle_command heddle_commands[] = {
      "Example: heddle generate removals --rows 100000 --format delta --commits 10 -o data/removals\n",
      GENERATE_FLAGS, NULL, 1, 1, heddle_command_generate},
     {"init", "init FILE", "write a commented job file for a table",
-     "Looks at the first rows: which column is a key, which holds text worth embedding, which refer to other "
-     "things.\n",
-     INIT_FLAGS, NULL, 1, 1, heddle_command_init},
+     "FILE is a Delta table, a Parquet, CSV or JSON lines file, or a folder of such files, here or in a "
+     "store "
+     "(s3://…).\nLooks at the first rows: which column is a key, which holds text worth embedding, which "
+     "refer "
+     "to other things.\n",
+     INIT_FLAGS, SOURCE_OPTIONS, 1, 1, heddle_command_init},
     {"embed", "embed IN OUT [--column NAME]", "add a column of vectors to a table",
      "IN is a Delta table, Parquet, CSV or JSON lines, OUT is Parquet or JSON lines. Rows keep their order; "
      "a row without "

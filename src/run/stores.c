@@ -131,3 +131,33 @@ int heddle_stores_resolve(struct heddle_stores *stores, const char **path, const
     *type = "delta";
     return HEDDLE_OK;
 }
+
+const char *heddle_stores_shown(const char *path, struct heddle_arena *arena)
+{
+    const bool is_web = strncmp(path, "http://", 7) == 0 || strncmp(path, "https://", 8) == 0;
+    return heddle_arena_copy_text(arena, path, is_web ? strcspn(path, "?") : strlen(path));
+}
+
+int heddle_stores_find(struct heddle_stores *stores, struct heddle_source_options *source,
+                       struct heddle_arena *arena, struct heddle_error *error)
+{
+    const char *shown = heddle_stores_shown(source->path, arena);
+    if (shown == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    if (stores != NULL) {
+        source->stores = &stores->settings;
+        HEDDLE_TRY(heddle_stores_resolve(stores, &source->path, &source->type, arena, error));
+    }
+    if (source->type == NULL) {
+        HEDDLE_TRY(heddle_source_tell_type(source->path, source->stores, &source->type, error));
+    }
+    if (source->type == NULL) {
+        return heddle_error_set(
+            error, HEDDLE_SOURCE,
+            "what kind of table %.300s is cannot be told: a Delta table is a folder with a _delta_log, a "
+            "file ends in .parquet, .csv or .jsonl",
+            shown);
+    }
+    return HEDDLE_OK;
+}

@@ -13,6 +13,7 @@
 
 #include "cloud/unity.h"
 #include "fs/fs.h"
+#include "source/source.h"
 #include "spec/options.h"
 
 /* What variables are answered from; never changed once it is handed out. */
@@ -46,6 +47,17 @@ void heddle_stores_fill(const struct heddle_options *options, struct heddle_stor
 HEDDLE_MUST_CHECK int heddle_stores_resolve(struct heddle_stores *stores, const char **path,
                                             const char **type, struct heddle_arena *arena,
                                             struct heddle_error *error);
+
+/* Makes a table that a person named ready to be opened: source->path, a file, a folder, a URI or a name in Unity Catalog, is
+ * resolved, source->type is told where it is NULL, source->stores is set. `stores` was filled and outlives the source; NULL asks
+ * without credentials and knows no catalog. Errors: HEDDLE_SOURCE (what kind of table it is cannot be told), as above, those of
+ * heddle_source_tell_type(). */
+HEDDLE_MUST_CHECK int heddle_stores_find(struct heddle_stores *stores, struct heddle_source_options *source,
+                                         struct heddle_arena *arena, struct heddle_error *error);
+
+/* The path as it may be shown and kept: without what stands behind the ? of a web address, which may be a secret. In the arena;
+ * NULL when out of memory. */
+const char *heddle_stores_shown(const char *path, struct heddle_arena *arena);
 
 /* Frees what renewals keep. Nobody may ask with the settings any more. */
 void heddle_stores_close(struct heddle_stores *stores);

@@ -24,6 +24,7 @@ static const char target[] = "embed";
 struct work {
     const struct heddle_embed_file_options *options;
     struct heddle_arena *arena;
+    const char *in; /* as it may be shown */
     struct heddle_source *source;
     struct heddle_rejects *rejects;
     struct heddle_schema schema; /* of the output: the input's fields and the vector */
@@ -44,8 +45,8 @@ static int make_schema(struct work *work, struct heddle_error *error)
     const char *as = work->options->as;
     if (heddle_schema_find(schema, as) >= 0) {
         return heddle_error_set(error, HEDDLE_INVALID,
-                                "%s has a column '%s' already: name the vectors with --as NAME",
-                                work->options->in, as);
+                                "%s has a column '%s' already: name the vectors with --as NAME", work->in,
+                                as);
     }
     struct heddle_field *fields = heddle_arena_calloc(work->arena, schema->count + 1, sizeof *fields);
     if (fields == NULL) {
@@ -172,25 +173,25 @@ static int export(struct work *work, struct heddle_embed_file_result *result, st
 static int open_all(struct work *work, struct heddle_error *error)
 {
     const struct heddle_embed_file_options *options = work->options;
-    const char *type = options->type == NULL ? heddle_source_guess_type(options->in) : options->type;
-    if (type == NULL) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "what %s is cannot be told from its ending: use --type",
-                                options->in);
-    }
     HEDDLE_TRY(check_format(options, error));
     HEDDLE_TRY(heddle_arena_create(0, &work->arena, error));
+    work->in = heddle_stores_shown(options->in, work->arena);
+    if (work->in == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     HEDDLE_TRY(heddle_rejects_open(options->rejects_folder, "", HEDDLE_REJECTS_ANEW, NULL,
                                    &options->reject_limit, &work->rejects, error));
-    const struct heddle_source_options source = {
-        .name = options->in,
-        .type = type,
+    struct heddle_source_options source = {
+        .name = work->in,
+        .type = options->type,
         .path = options->in,
         .limit = options->limit,
         .batch_rows = BATCH_ROWS,
         .rejects = {.add = heddle_rejects_add, .context = work->rejects},
     };
+    HEDDLE_TRY(heddle_stores_find(options->stores, &source, work->arena, error));
     HEDDLE_TRY(heddle_source_open(&source, &work->source, error));
-    HEDDLE_TRY(heddle_text_column_find(heddle_source_schema(work->source), options->in, options->column,
+    HEDDLE_TRY(heddle_text_column_find(heddle_source_schema(work->source), work->in, options->column,
                                        &work->column, error));
     HEDDLE_TRY(make_schema(work, error));
     const int64_t expected = heddle_source_rows_expected(work->source);

@@ -11,15 +11,17 @@
 #include <heddle/embed.h>
 
 #include "run/rejects/rejects.h"
+#include "run/stores.h"
 
 struct heddle_embed_file_options {
-    const char *in;     /* Parquet, CSV or JSON lines: file, folder or pattern */
-    const char *type;   /* of `in`; NULL: by its ending */
-    const char *out;    /* Parquet or JSON lines */
-    const char *format; /* of `out`; NULL: by its ending */
-    const char *column; /* the text; NULL: the only text column there is */
-    const char *as;     /* name of the new column */
-    uint64_t limit;     /* rows; UINT64_MAX: all */
+    const char *in;   /* Delta, Parquet, CSV or JSON lines: file, folder or pattern, here or in a store */
+    const char *type; /* of `in`; NULL: as it looks */
+    struct heddle_stores *stores; /* how stores are asked for `in`; NULL: without credentials */
+    const char *out;              /* Parquet or JSON lines */
+    const char *format;           /* of `out`; NULL: by its ending */
+    const char *column;           /* the text; NULL: the only text column there is */
+    const char *as;               /* name of the new column */
+    uint64_t limit;               /* rows; UINT64_MAX: all */
     size_t threads;
     struct heddle_embedder *embedder;
     const char *rejects_folder; /* made when the first row is rejected */

@@ -8,6 +8,7 @@
 #include "base/cores.h"
 #include "base/memory.h"
 #include "run/forecast/forecast_target.h"
+#include "run/stores.h"
 #include "sink/fold.h"
 #include "source/source.h"
 
@@ -19,6 +20,7 @@ struct work {
     struct heddle_forecast_options options;
     struct heddle_forecast *forecast;
     struct heddle_forecast_count **counts; /* a target */
+    struct heddle_stores stores;           /* of the source that is open: it asks for as long as it is read */
 };
 
 static int note_unreadable(void *context, const struct heddle_reject *reject, struct heddle_error *error)
@@ -30,7 +32,7 @@ static int note_unreadable(void *context, const struct heddle_reject *reject, st
     return HEDDLE_OK;
 }
 
-static int open_source(const struct work *work, size_t index, struct heddle_forecast_source *about,
+static int open_source(struct work *work, size_t index, struct heddle_forecast_source *about,
                        struct heddle_source **source_out, struct heddle_error *error)
 {
     const struct heddle_plan_source *planned = &work->plan->sources[index];
@@ -44,7 +46,7 @@ static int open_source(const struct work *work, size_t index, struct heddle_fore
         settings[i] = (struct heddle_source_setting){job->settings[i].name, job->settings[i].value};
     }
     about->unreadable = 0;
-    const struct heddle_source_options options = {
+    struct heddle_source_options options = {
         .name = job->name,
         .type = job->type,
         .path = job->path,
@@ -55,7 +57,17 @@ static int open_source(const struct work *work, size_t index, struct heddle_fore
         .limit = work->options.limit,
         .rejects = {.add = note_unreadable, .context = about},
     };
-    if (heddle_source_open(&options, source_out, error) != HEDDLE_OK) {
+    int status = HEDDLE_OK;
+    if (work->options.settings != NULL) {
+        heddle_stores_fill(work->options.settings, &work->stores);
+        options.stores = &work->stores.settings;
+        status =
+            heddle_stores_resolve(&work->stores, &options.path, &options.type, work->forecast->arena, error);
+    }
+    if (status == HEDDLE_OK) {
+        status = heddle_source_open(&options, source_out, error);
+    }
+    if (status != HEDDLE_OK) {
         return heddle_error_prefix(error, "source '%s'", job->name);
     }
     return heddle_plan_check_types(work->plan, index, heddle_source_schema(*source_out), error);
@@ -113,6 +125,7 @@ static int read_source(struct work *work, size_t index, unsigned reading, batch_
         status = read_all(work, index, source, reading, take, error);
     }
     heddle_source_close(source);
+    heddle_stores_close(&work->stores);
     return status;
 }
 
@@ -152,8 +165,12 @@ static int start(struct work *work, struct heddle_error *error)
     }
     for (size_t i = 0; i < forecast->source_count; i++) {
         const struct heddle_job_source *job = plan->sources[i].job;
-        forecast->sources[i] = (struct heddle_forecast_source){
-            .name = job->name, .type = job->type, .path = job->path == NULL ? "" : job->path};
+        const char *path = job->path == NULL ? "" : heddle_stores_shown(job->path, forecast->arena);
+        if (path == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+        forecast->sources[i] =
+            (struct heddle_forecast_source){.name = job->name, .type = job->type, .path = path};
     }
     for (size_t i = 0; i < plan->target_count; i++) {
         HEDDLE_TRY(heddle_forecast_count_create(plan, i, text_column_of(plan, &plan->targets[i]),

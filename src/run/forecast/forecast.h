@@ -28,8 +28,9 @@ enum { HEDDLE_FORECAST_SIMULATED_ROWS = 1000000 };
 struct heddle_forecast_options {
     size_t
         writers; /* whose heat map is drawn, and for which roads are chosen; 0 = the cores of this machine */
-    size_t batch_rows; /* a transaction; 0 = what run takes */
-    uint64_t limit;    /* rows of each source; UINT64_MAX = all */
+    size_t batch_rows;                     /* a transaction; 0 = what run takes */
+    uint64_t limit;                        /* rows of each source; UINT64_MAX = all */
+    const struct heddle_options *settings; /* how stores are asked; NULL = without credentials */
     uint64_t seed;
     bool simulate;           /* every row, however many */
     uint64_t simulated_rows; /* else at most so many, 0 = HEDDLE_FORECAST_SIMULATED_ROWS */

@@ -62,23 +62,22 @@ int heddle_model_sample(const struct heddle_model_sample_options *options, struc
                         struct heddle_embed_text **texts_out, size_t *count_out, struct heddle_error *error)
 {
     const bool made_up = options->path == NULL;
-    const char *path = made_up ? "generated removals" : options->path;
-    const char *type = made_up ? "generate" : heddle_source_guess_type(options->path);
+    const char *path = made_up ? "generated removals" : heddle_stores_shown(options->path, arena);
     const char *column_name = made_up && options->column == NULL ? generated_column : options->column;
-    if (type == NULL) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "what %s is cannot be told from its ending", path);
-    }
-    const struct heddle_source_options open = {.name = path,
-                                               .type = type,
-                                               .path = options->path,
-                                               .limit = UINT64_MAX,
-                                               .rejects = {.add = ignore_reject}};
+    struct heddle_source_options open = {.name = path,
+                                         .type = made_up ? "generate" : NULL,
+                                         .path = options->path,
+                                         .limit = UINT64_MAX,
+                                         .rejects = {.add = ignore_reject}};
     struct heddle_source *source = NULL;
     size_t column = 0;
     *count_out = 0;
     *texts_out = heddle_arena_calloc(arena, options->rows, sizeof **texts_out);
-    if (*texts_out == NULL) {
+    if (*texts_out == NULL || path == NULL) {
         return heddle_error_out_of_memory(error);
+    }
+    if (!made_up) {
+        HEDDLE_TRY(heddle_stores_find(options->stores, &open, arena, error));
     }
     HEDDLE_TRY(heddle_source_open(&open, &source, error));
     int status = heddle_text_column_find(heddle_source_schema(source), path, column_name, &column, error);

@@ -6,11 +6,13 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "run/stores.h"
 
 struct heddle_model_sample_options {
-    const char *path;   /* Parquet, CSV or JSON lines; NULL: `heddle generate removals` */
-    const char *column; /* of the texts; NULL: the only text column there is */
-    uint64_t rows;      /* at most this many texts; rows without one are left out */
+    const char *path;             /* Delta, Parquet, CSV or JSON lines; NULL: `heddle generate removals` */
+    struct heddle_stores *stores; /* how stores are asked for `path`; NULL: without credentials */
+    const char *column;           /* of the texts; NULL: the only text column there is */
+    uint64_t rows;                /* at most this many texts; rows without one are left out */
 };
 
 /* *texts_out (*count_out >= 1) lie in the arena. Errors: HEDDLE_SOURCE (file, column, or no text at all). */

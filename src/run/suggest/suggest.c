@@ -156,30 +156,37 @@ static int suggest(struct heddle_source *source, const struct heddle_suggest_fil
     return heddle_suggest_write(file, columns, schema->count, arena, out, error);
 }
 
-int heddle_suggest_job(const char *path, const char *model, struct heddle_buffer *out,
-                       struct heddle_error *error)
+static int suggest_table(const char *path, struct heddle_stores *stores, const char *model,
+                         struct heddle_arena *arena, struct heddle_buffer *out, struct heddle_error *error)
 {
-    const struct heddle_suggest_file file = {
-        .path = path, .type = heddle_source_guess_type(path), .model = model};
-    if (file.type == NULL) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "cannot tell what kind of table %s is: it should be a Delta table's folder, "
-                                "or its name end in .parquet, .csv or .jsonl",
-                                path);
-    }
-    const struct heddle_source_options options = {.name = "table",
-                                                  .type = file.type,
-                                                  .path = path,
-                                                  .limit = SAMPLE_ROWS,
-                                                  .rejects = {.add = pass_over}};
+    struct heddle_source_options options = {
+        .name = "table", .path = path, .limit = SAMPLE_ROWS, .rejects = {.add = pass_over}};
     struct heddle_source *source = NULL;
-    struct heddle_arena *arena = NULL;
-    HEDDLE_TRY(heddle_arena_create(0, &arena, error));
+    HEDDLE_TRY(heddle_stores_find(stores, &options, arena, error));
+    /* A name in a catalog ends in the table's own, whatever its files are called. */
+    const char *dot = options.path != path ? strrchr(path, '.') : NULL;
+    const struct heddle_suggest_file file = {.path = path,
+                                             .shown =
+                                                 heddle_stores_shown(dot != NULL ? dot + 1 : path, arena),
+                                             .type = options.type,
+                                             .model = model};
+    if (file.shown == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
     int status = heddle_source_open(&options, &source, error);
     if (status == HEDDLE_OK) {
         status = suggest(source, &file, arena, out, error);
     }
     heddle_source_close(source);
+    return status;
+}
+
+int heddle_suggest_job(const char *path, struct heddle_stores *stores, const char *model,
+                       struct heddle_buffer *out, struct heddle_error *error)
+{
+    struct heddle_arena *arena = NULL;
+    HEDDLE_TRY(heddle_arena_create(0, &arena, error));
+    const int status = suggest_table(path, stores, model, arena, out, error);
     heddle_arena_destroy(arena);
     return status;
 }

@@ -19,6 +19,7 @@ struct heddle_suggest_column {
 
 struct heddle_suggest_file {
     const char *path;
+    const char *shown; /* the path without what may be a secret (heddle_stores_shown) */
     const char *type;
     const char *model;
 };

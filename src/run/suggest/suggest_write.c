@@ -82,9 +82,17 @@ static const char *snake(struct heddle_arena *arena, const char *text)
 /* The label that a file's name suggests: "removals.parquet" -> "Removal". */
 static const char *label_of_path(struct heddle_arena *arena, const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    size_t length = strcspn(name, ".");
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') {
+        end--;
+    }
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/') {
+        start--;
+    }
+    const char *name = path + start;
+    const size_t dot = strcspn(name, ".");
+    size_t length = dot < end - start ? dot : end - start;
     if (length > 3 && (name[length - 1] == 's' || name[length - 1] == 'S')) {
         length--;
     }
@@ -123,7 +131,7 @@ static void choose_columns(struct draft *draft)
 
 static void choose_names(struct draft *draft)
 {
-    draft->label = label_of_path(draft->arena, draft->file->path);
+    draft->label = label_of_path(draft->arena, draft->file->shown);
     if (draft->key == SIZE_MAX) {
         draft->node = snake(draft->arena, draft->label);
         return;
@@ -286,8 +294,11 @@ static void write_all(const struct draft *draft)
         "# A job for heddle, written from a look at the first rows of the table: read it, change it, then\n"
         "#   heddle check THIS_FILE\n"
         "#   heddle run THIS_FILE --to neo4j://localhost     (or --to duckdb:graph.duckdb)\n"
-        "version: \"1\"\n"
+        "%sversion: \"1\"\n"
         "sources:\n  - {name: table, type: %s, path: ",
+        strchr(draft->file->path, '?') == NULL
+            ? ""
+            : "# What stands behind the ? of the path may be a secret: then this file is one.\n",
         draft->file->type);
     append_quoted(out, draft->file->path);
     heddle_buffer_append_text(out, "}\ntargets:\n  nodes:\n");
@@ -314,7 +325,7 @@ int heddle_suggest_write(const struct heddle_suggest_file *file, const struct he
                          struct heddle_error *error)
 {
     if (count == 0) {
-        return heddle_error_set(error, HEDDLE_SOURCE, "%s has no columns", file->path);
+        return heddle_error_set(error, HEDDLE_SOURCE, "%s has no columns", file->shown);
     }
     struct draft draft = {.file = file, .columns = columns, .count = count, .arena = arena, .out = out};
     choose_columns(&draft);
