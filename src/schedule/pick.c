@@ -34,11 +34,17 @@ static bool claims(const struct heddle_tile *tile, uint32_t part)
     return false;
 }
 
+/* Nobody holds the part, here or (as far as that is known) elsewhere. */
+static bool is_unheld(const struct heddle_scheduler *scheduler, uint32_t part)
+{
+    return scheduler->busy[part] == 0 && !(scheduler->avoiding && scheduler->avoided[part] != 0);
+}
+
 /* Nobody holds the part, and no overdue tile but `tile` waits for it. */
 static bool part_is_free(const struct heddle_scheduler *scheduler, uint32_t part,
                          const struct heddle_tile *tile)
 {
-    return scheduler->busy[part] == 0 &&
+    return is_unheld(scheduler, part) &&
            (scheduler->overdue == NULL || scheduler->overdue == tile || !claims(scheduler->overdue, part));
 }
 
@@ -318,7 +324,7 @@ static struct heddle_tile *critical_seed(struct heddle_scheduler *scheduler,
         uint32_t part = HEDDLE_SCHEDULE_NO_PART;
         for (size_t i = 0; i < stream->used_count; i++) {
             const uint32_t other = stream->used[i];
-            if (scheduler->tried[other] == 0 && scheduler->busy[other] == 0 && scheduler->load[other] > 0 &&
+            if (scheduler->tried[other] == 0 && is_unheld(scheduler, other) && scheduler->load[other] > 0 &&
                 (part == HEDDLE_SCHEDULE_NO_PART || scheduler->load[other] > scheduler->load[part])) {
                 part = other;
             }
@@ -424,6 +430,18 @@ static struct heddle_tile *overdue_tile(struct heddle_scheduler *scheduler)
     return tile;
 }
 
+static int pick_from_any(struct heddle_scheduler *scheduler, size_t rows_min,
+                         struct heddle_schedule_work **work_out, struct heddle_error *error)
+{
+    for (size_t i = next_stream(scheduler, SIZE_MAX); i != SIZE_MAX; i = next_stream(scheduler, i)) {
+        const int status = pick_from(scheduler, i, rows_min, work_out, error);
+        if (status != HEDDLE_END) {
+            return status;
+        }
+    }
+    return HEDDLE_END;
+}
+
 int heddle_scheduler_pick(struct heddle_scheduler *scheduler, size_t rows_min,
                           struct heddle_schedule_work **work_out, struct heddle_error *error)
 {
@@ -437,13 +455,18 @@ int heddle_scheduler_pick(struct heddle_scheduler *scheduler, size_t rows_min,
     if (overdue != NULL && tile_may_go(scheduler, overdue)) {
         return pick_at(scheduler, overdue, 1, work_out, error);
     }
-    for (size_t i = next_stream(scheduler, SIZE_MAX); i != SIZE_MAX; i = next_stream(scheduler, i)) {
-        const int status = pick_from(scheduler, i, rows_min, work_out, error);
-        if (status != HEDDLE_END) {
-            return status;
-        }
+    int status = HEDDLE_END;
+    if (scheduler->avoided != NULL) {
+        scheduler->avoiding = true;
+        status = pick_from_any(scheduler, SIZE_MAX, work_out, error);
+        scheduler->avoiding = false;
     }
-    return HEDDLE_END;
+    return status == HEDDLE_END ? pick_from_any(scheduler, rows_min, work_out, error) : status;
+}
+
+void heddle_scheduler_avoid(struct heddle_scheduler *scheduler, const uint8_t *avoided)
+{
+    scheduler->avoided = avoided;
 }
 
 /* Frees the parts of work, and the work. */

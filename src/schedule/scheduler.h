@@ -153,6 +153,10 @@ HEDDLE_MUST_CHECK int heddle_scheduler_reroute(struct heddle_scheduler *schedule
  * hold until this is called), one of `writers` writers holds at most its share, and 2. */
 void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, size_t writers);
 
+/* Parts that a pick leaves alone while others fill a whole transaction: other processes are expected to hold them. `avoided` has
+ * a byte for each part of each space, is borrowed until the next call, and may change between picks; NULL = none. */
+void heddle_scheduler_avoid(struct heddle_scheduler *scheduler, const uint8_t *avoided);
+
 /* Pieces of work in flight that were picked before the last reroute. */
 size_t heddle_scheduler_before(const struct heddle_scheduler *scheduler);
 

@@ -84,6 +84,8 @@ struct heddle_scheduler {
     struct heddle_tile *newest;
     size_t waiting_tiles;
     const struct heddle_tile *overdue; /* its parts are for nobody else */
+    const uint8_t *avoided;            /* a part: better left alone, or NULL */
+    bool avoiding;                     /* the pick under way leaves them alone */
     struct heddle_stream *streams;
     size_t stream_count;
     size_t stream_capacity;

@@ -23,6 +23,7 @@ struct heddle_sink_backend {
     uint32_t (*epoch)(const void *self);
     int (*begin)(void *self, uint64_t micro_batch, struct heddle_error *error);
     int (*forget)(void *self, uint64_t micro_batch, struct heddle_error *error);
+    int (*meet)(void *self, const struct heddle_meeting *meeting, struct heddle_error *error);
     int (*write)(void *self, struct heddle_batch *batch, const size_t *targets, size_t target_count,
                  struct heddle_error *error);
     int (*flush)(void *self, struct heddle_error *error);

@@ -20,6 +20,7 @@ struct heddle_lease {
     const char *started; /* when, as a text */
     bool stamps;         /* what it created bears its id */
     bool leaving;        /* somebody began to take it back (sink/clean.h) and has not ended */
+    int64_t shards;      /* it is loaded by so many processes, each with a record of its own; 0 = by one */
 };
 
 bool heddle_lease_knows(const struct heddle_load_record *record, const char *owner);

@@ -323,6 +323,20 @@ static const char *embedding_failure(const struct heddle_target_rows *ready, siz
     return reasons == NULL ? NULL : reasons[row];
 }
 
+/* The rows that this shard takes; *mine_out = NULL: all. */
+static int find_mine(const struct heddle_target_rows *ready, uint8_t **mine_out, struct heddle_error *error)
+{
+    const struct heddle_rows *rows = ready->owner;
+    if (heddle_share_is_whole(rows->share)) {
+        return HEDDLE_OK;
+    }
+    *mine_out = heddle_arena_alloc(rows->arena, rows->batch->rows + 1);
+    if (*mine_out == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    return heddle_share_find(rows->share, rows->batch, ready->target, rows->arena, *mine_out, error);
+}
+
 static int sort_rows(struct heddle_target_rows *ready, const struct verdict *verdicts,
                      const struct heddle_reject_sink *rejects, struct heddle_error *error)
 {
@@ -331,7 +345,13 @@ static int sort_rows(struct heddle_target_rows *ready, const struct verdict *ver
     if (ready->rows == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    uint8_t *mine = NULL;
+    HEDDLE_TRY(find_mine(ready, &mine, error));
     for (size_t row = 0; row < count; row++) {
+        if (mine != NULL && mine[row] == 0) {
+            ready->others++;
+            continue;
+        }
         const char *failure = embedding_failure(ready, row);
         if (verdicts[row].kind == VERDICT_GOOD && failure == NULL) {
             ready->rows[ready->row_count++] = (uint32_t)row;

@@ -21,11 +21,13 @@
 #include "base/buffer.h"
 #include "column/reject.h"
 #include "schedule/key.h"
+#include "sink/share.h"
 #include "sink/target.h"
 
 struct heddle_rows {
     struct heddle_batch *batch;
     struct heddle_arena *arena;
+    const struct heddle_share *share; /* whose rows are wanted; NULL, as create() leaves it = all of them */
     _Atomic uint32_t references;
 };
 
@@ -42,6 +44,7 @@ struct heddle_target_rows {
     uint32_t *rows;                         /* to be written, ascending */
     size_t row_count;
     size_t rejected; /* rows that went to the reject sink */
+    size_t others;   /* rows that another shard writes or rejects (share.h) */
     size_t folded;   /* rows taken out by heddle_fold_rows() because writing them would change nothing */
     uint8_t *
         repeats; /* bit = row repeats an identity of this load and is still to be written; NULL = none does */

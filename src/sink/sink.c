@@ -95,6 +95,11 @@ int heddle_sink_forget(struct heddle_sink *sink, uint64_t micro_batch, struct he
     return sink->backend->forget(sink->self, micro_batch, error);
 }
 
+int heddle_sink_meet(struct heddle_sink *sink, const struct heddle_meeting *meeting, struct heddle_error *error)
+{
+    return sink->backend->meet(sink->self, meeting, error);
+}
+
 int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch, const size_t *targets,
                       size_t target_count, struct heddle_error *error)
 {

@@ -19,6 +19,7 @@
 #include "column/batch.h"
 #include "column/reject.h"
 #include "sink/ledger.h"
+#include "sink/share.h"
 #include "sink/target.h"
 
 struct heddle_sink;
@@ -51,6 +52,20 @@ struct heddle_load_record {
     bool stamps;            /* the targets stamp what they create (sink/stamp.h); for all runs of the load */
 };
 
+/* This process is one of several that load one job beside each other (Neo4j alone). */
+struct heddle_sink_shard {
+    struct heddle_share share; /* count 0 = it is the only one */
+    const char *group;         /* id of the load that all shards are of; each has load.id for itself */
+    bool no_part_locks;        /* to measure what they cost: transactions of different shards may then deadlock */
+};
+
+/* A point that no shard passes before the others have come to it. */
+struct heddle_meeting {
+    size_t stage;        /* 0 = the run begins; counts up with each level of targets that is written */
+    const char *through; /* names what the sources hold: shards that see different tables must not go on together */
+    uint32_t wait_ms;    /* how long a shard that gives no sign of life is waited for; 0 = arrive, do not wait */
+};
+
 /* Everything is borrowed until close. */
 struct heddle_sink_options {
     const char *to;       /* URI: neo4j…, bolt…, duckdb:FILE */
@@ -70,6 +85,7 @@ struct heddle_sink_options {
     enum heddle_vector_index_when vector_index;
     uint64_t seed; /* of the key hash */
     struct heddle_load_record load;
+    struct heddle_sink_shard shard;
     struct heddle_reject_sink rejects;
     struct heddle_ledger ledger;
 };
@@ -105,6 +121,7 @@ struct heddle_sink_progress {
     uint64_t encode_ns;
     size_t writers;    /* the most that were at work at once */
     size_t batch_rows; /* largest transaction so far */
+    char waits_for[96]; /* the shard that a meeting waits for, "" = none */
     char claim[224];   /* what the job says of its nodes and is not so, with its target; "" = nothing */
 };
 
@@ -130,6 +147,12 @@ uint32_t heddle_sink_epoch(const struct heddle_sink *sink);
  * Errors: HEDDLE_DATABASE (the load was taken by another run; a server away too long), those of the connection. */
 HEDDLE_MUST_CHECK int heddle_sink_begin(struct heddle_sink *sink, uint64_t micro_batch,
                                         struct heddle_error *error);
+
+/* Says that this shard has come to `meeting`, and waits until all others have. Nothing where there are no shards. After
+ * prepare(), between flush() and begin(). Errors: HEDDLE_DATABASE (a shard is not heard of; another sees other tables), those
+ * of the connection; HEDDLE_INTERRUPTED. */
+HEDDLE_MUST_CHECK int heddle_sink_meet(struct heddle_sink *sink, const struct heddle_meeting *meeting,
+                                       struct heddle_error *error);
 
 /* Declares the micro-batches up to this one over, for ever: their marks are deleted, and a transaction of theirs that comes
  * late fails. Call it once the record says that the micro-batch is done (commits/N is on disk). May be called again. */

@@ -111,6 +111,7 @@ struct heddle_target {
     size_t batch_bytes;     /* bytes a transaction, 0 = automatic */
     enum heddle_road road;  /* asked for */
     uint64_t rows_expected; /* 0 = unknown */
+    size_t level;           /* targets of one level may be written beside each other (run/plan.h) */
     struct heddle_target_claim claim;
     const struct heddle_target_schema *schema;
     size_t schema_count;

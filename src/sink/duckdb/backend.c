@@ -66,9 +66,23 @@ static int sink_fill(struct heddle_duckdb_sink *sink, const char *path, struct h
     return file_learn(sink, error);
 }
 
+/* A file has one process that writes to it. */
+static int sink_meet(void *self, const struct heddle_meeting *meeting, struct heddle_error *error)
+{
+    (void)self;
+    (void)meeting;
+    (void)error;
+    return HEDDLE_OK;
+}
+
 static int sink_open(const struct heddle_sink_options *options, void **self_out, struct heddle_error *error)
 {
     const char *path = heddle_duckdb_path(options->to);
+    if (options->shard.share.count > 0) {
+        return heddle_error_set(error, HEDDLE_INVALID,
+                                "--shard: a DuckDB file is written by one process; load it without --shard, "
+                                "or into a Neo4j server");
+    }
     if (path == NULL) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "%s names no file: write duckdb:FILE, for example "
@@ -135,6 +149,7 @@ const struct heddle_sink_backend heddle_sink_duckdb = {
     .epoch = heddle_duckdb_epoch,
     .begin = heddle_duckdb_begin,
     .forget = heddle_duckdb_forget,
+    .meet = sink_meet,
     .write = heddle_duckdb_write,
     .flush = sink_flush,
     .finish = heddle_duckdb_finish,

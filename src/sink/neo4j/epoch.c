@@ -8,6 +8,7 @@
 #include "sink/lease.h"
 #include "sink/neo4j/ask.h"
 #include "sink/neo4j/marks.h"
+#include "sink/neo4j/shards.h"
 
 static const char *const constraints[] = {
     "CREATE CONSTRAINT heddle_load_id IF NOT EXISTS FOR (l:HeddleLoad) REQUIRE l.id IS UNIQUE",
@@ -18,7 +19,7 @@ static const char *const node_read =
     "MATCH (l:HeddleLoad {id: $id}) RETURN l.epoch AS epoch, l.owner AS owner, l.host AS host, "
     "timestamp() - l.heartbeat AS age, l.format AS format, l.seed AS seed, l.precision AS precision, "
     "toString(l.started_at) AS started, l.stamped_labels IS NOT NULL AS stamps, "
-    "l.leaving IS NOT NULL AS leaving";
+    "l.leaving IS NOT NULL AS leaving, l.shards AS shards";
 
 /* A record of a version that had no epochs is a new load. The first SET takes the lock: only then does the epoch hold
  * still. Run twice (the answer was lost), it finds its own name. */
@@ -30,7 +31,7 @@ static const char *const node_take =
     "l.format = $format, l.seed = $seed, l.parts = $parts, l.precision = $precision, l.job = $job, "
     "l.stamped_labels = CASE $stamps WHEN 1 THEN $labels ELSE null END, "
     "l.stamped_types = CASE $stamps WHEN 1 THEN $types ELSE null END "
-    "REMOVE l.locked, l.leaving RETURN l.epoch AS epoch";
+    "REMOVE l.locked, l.leaving, l.shards RETURN l.epoch AS epoch";
 
 static const char *const node_release =
     "MATCH (l:HeddleLoad {id: $id}) WHERE l.epoch = $seen SET l.heartbeat = 0";
@@ -46,7 +47,8 @@ enum {
     FIELD_PRECISION,
     FIELD_STARTED,
     FIELD_STAMPS,
-    FIELD_LEAVING
+    FIELD_LEAVING,
+    FIELD_SHARDS
 };
 
 /* What the database says of the load. */
@@ -151,6 +153,7 @@ static int read_node(struct heddle_load *load, struct node *node, struct heddle_
     node->lease.started = heddle_ask_cell_text(&result, 0, FIELD_STARTED);
     node->lease.stamps = is_true(heddle_ask_cell(&result, 0, FIELD_STAMPS));
     node->lease.leaving = is_true(heddle_ask_cell(&result, 0, FIELD_LEAVING));
+    node->lease.shards = heddle_ask_cell_integer(&result, 0, FIELD_SHARDS);
     if (heddle_ask_cell(&result, 0, FIELD_AGE)->type == HEDDLE_VALUE_INTEGER) {
         node->age_ms = heddle_ask_cell_integer(&result, 0, FIELD_AGE);
     }
@@ -197,6 +200,9 @@ static int take(struct heddle_load *load, struct heddle_arena *arena, struct hed
             "another run has taken load %s at this very moment: two runs of one load cannot be", record->id);
     }
     load->epoch = next;
+    if (node.lease.shards > 0) {
+        HEDDLE_TRY(heddle_shards_dissolve(load, error));
+    }
     if (!record->fresh && node.lease.epoch != 0) {
         return HEDDLE_OK;
     }

@@ -11,6 +11,7 @@
 #include "sink/neo4j/encode.h"
 #include "sink/neo4j/ids_read.h"
 #include "sink/neo4j/resume.h"
+#include "sink/neo4j/shards.h"
 #include "sink/neo4j/writer.h"
 
 void heddle_load_end(struct heddle_load *load)
@@ -31,6 +32,7 @@ void heddle_load_end(struct heddle_load *load)
     free(load->counts);
     free(load->threads);
     free(load->streams);
+    free(load->avoided);
     heddle_scheduler_destroy(load->scheduler);
     heddle_window_destroy(load->window);
     heddle_flight_destroy(load->flight);
@@ -214,15 +216,27 @@ static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
         .senders = heddle_writers_senders_max(load),
         .rows_waiting_max = HEDDLE_LOAD_ROWS_MAX * load->times,
         .keys = load->window_keys,
+        .fixed_parts = heddle_load_is_shard(load) ? load->parts : 0,
     };
     HEDDLE_TRY(heddle_window_create(&window, &load->window, error));
+    if (heddle_load_is_shard(load)) {
+        load->avoided = heddle_calloc(heddle_window_spaces(load->window) * heddle_window_parts(load->window), 1);
+        if (load->avoided == NULL) {
+            return heddle_error_out_of_memory(error);
+        }
+    }
     const struct heddle_schedule_options schedule = {
         .spaces = heddle_window_spaces(load->window),
         .parts = heddle_window_parts(load->window),
         .writers = heddle_writers_in_flight_max(load),
         .watch = load_watch(load),
     };
-    return heddle_scheduler_create(&schedule, &load->scheduler, error);
+    HEDDLE_TRY(heddle_scheduler_create(&schedule, &load->scheduler, error));
+    if (heddle_load_is_shard(load)) {
+        heddle_scheduler_share(load->scheduler, load->parts,
+                               window.senders * load->options->shard.share.count);
+    }
+    return HEDDLE_OK;
 }
 
 static int add_stream(struct heddle_load *load, struct heddle_write_plan *plan, struct heddle_error *error)
@@ -320,7 +334,8 @@ static int lot_convert(struct heddle_load *load, struct heddle_parcel *parcel, s
 int heddle_load_claim(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
 {
     /* One writer meets nobody, and takes rows in the order they came. */
-    if (lot->claims || lot->plan->claim == HEDDLE_CLAIM_NOTHING || load->writer_max == 1) {
+    if (lot->claims || lot->plan->claim == HEDDLE_CLAIM_NOTHING ||
+        (load->writer_max == 1 && !heddle_load_is_shard(load))) {
         return HEDDLE_OK;
     }
     lot->claims = true;
@@ -422,7 +437,7 @@ static void count_open(struct heddle_load *load, struct heddle_parcel *parcel, c
         return; /* the target's own lot has counted what conversion found */
     }
     struct heddle_target_counts *counts = &load->counts[plan->index];
-    counts->read += parcel->rows->batch->rows;
+    counts->read += parcel->rows->batch->rows - lot->ready->others;
     counts->rejected += lot->ready->rejected;
     counts->folded += lot->ready->folded;
     load->progress.rows_done += lot->ready->rejected + lot->ready->folded + lot->recalled.done_count;
@@ -462,6 +477,7 @@ static int parcel_create(struct heddle_load *load, struct heddle_batch *batch, c
     }
     int status = heddle_rows_create(batch, &parcel->rows, error);
     if (status == HEDDLE_OK) {
+        parcel->rows->share = &load->options->shard.share;
         /* Each node target may have two. */
         parcel->lots = heddle_arena_calloc(parcel->rows->arena, 2 * target_count + 1, sizeof *parcel->lots);
         parcel->lot_count = target_count;

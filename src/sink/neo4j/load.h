@@ -86,7 +86,7 @@ struct heddle_load {
     struct heddle_write_plan **streams; /* by number of a stream of the scheduler */
     size_t space_count;
     size_t times; /* the bounds above, so many times */
-    size_t parts; /* the most that a key space may have */
+    size_t parts; /* the most that a key space may have; of a shard: that it has */
     size_t writer_max;
     size_t window_keys; /* keys a window; 0 = window.h */
     char description[256];
@@ -109,6 +109,8 @@ struct heddle_load {
     bool locks_made;
     struct heddle_scheduler *scheduler;
     struct heddle_window *window;
+    uint8_t *avoided; /* of a shard: parts that others have now (shards.h); else NULL */
+    uint64_t phase;
     struct heddle_flight *flight; /* debug builds: aborts where two transactions in flight share a node */
     struct heddle_buffer flight_keys;
     struct heddle_parcel *first;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sink/neo4j/ask.h"
+#include "sink/neo4j/shards.h"
 
 /* `n` is 0 where the load is not ours any more. A SET, not a RETURN: nothing is computed for records that are discarded. */
 #define LOOK                                                                                                 \
@@ -13,6 +14,12 @@
     " WITH t, count(l) AS n SET t.epoch = $epoch / n"
 
 static const char *const mark_make = "CREATE (t:HeddleTx {id: $id})" LOOK;
+/* SET takes a node's lock also where the value is there already, and then writes nothing. */
+static const char *const mark_make_locking =
+    "CREATE (t:HeddleTx {id: $id}) WITH t UNWIND $parts AS part MATCH (p:HeddlePart {id: part}) "
+    "SET p.held = true WITH t, count(p) AS held "
+    "OPTIONAL MATCH (l:HeddleLoad {id: $load}) WHERE l.epoch = $epoch AND l.done < $batch AND held = $count "
+    "WITH t, count(l) AS n SET t.epoch = $epoch / n";
 static const char *const mark_void = "CREATE (t:HeddleTx {id: $id, void: true})" LOOK;
 static const char *const mark_read = "MATCH (t:HeddleTx {id: $id}) RETURN coalesce(t.void, false) AS is_void";
 static const char *const batches_over =
@@ -40,13 +47,31 @@ uint64_t heddle_mark_token(struct heddle_load *load)
     return heddle_token_make(load->epoch, counter);
 }
 
-void heddle_mark_put(struct heddle_bolt_request *request, const struct heddle_load *load, uint64_t token)
+static void put_parts(struct heddle_pack *pack, const struct heddle_load *load, const uint32_t *parts,
+                      size_t count)
+{
+    char text[HEDDLE_SHARDS_PART_TEXT];
+    heddle_pack_text(pack, "parts");
+    heddle_pack_list(pack, (uint32_t)count);
+    for (size_t i = 0; i < count; i++) {
+        heddle_pack_text(pack, heddle_shards_part_text(load, parts[i], text));
+    }
+    heddle_pack_text(pack, "count");
+    heddle_pack_integer(pack, (int64_t)count);
+}
+
+void heddle_mark_put(struct heddle_bolt_request *request, const struct heddle_load *load, uint64_t token,
+                     const uint32_t *parts, size_t part_count)
 {
     char text[HEDDLE_MARK_TEXT_MAX];
     if (load->epoch == 0) {
         return;
     }
-    struct heddle_pack *pack = heddle_bolt_request_run_open(request, mark_make, 4);
+    struct heddle_pack *pack = heddle_bolt_request_run_open(
+        request, part_count > 0 ? mark_make_locking : mark_make, part_count > 0 ? 6 : 4);
+    if (part_count > 0) {
+        put_parts(pack, load, parts, part_count);
+    }
     heddle_pack_text(pack, "id");
     heddle_pack_text(pack, heddle_mark_text(text, load->options->load.id, load->micro_batch, token));
     heddle_pack_text(pack, "load");

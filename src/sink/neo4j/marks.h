@@ -23,8 +23,10 @@ enum { HEDDLE_MARKS_A_DELETE = 10000 };
 /* A token that this load has never used. Takes the lock. */
 uint64_t heddle_mark_token(struct heddle_load *load);
 
-/* Writes the mark's RUN (one DISCARD) behind heddle_bolt_request_begin(). Nothing where the load has no marks. */
-void heddle_mark_put(struct heddle_bolt_request *request, const struct heddle_load *load, uint64_t token);
+/* Writes the mark's RUN (one DISCARD) behind heddle_bolt_request_begin(). Nothing where the load has no marks. Before the look,
+ * the nodes of these parts are locked, in their order (shards.h); where one is missing the transaction fails. */
+void heddle_mark_put(struct heddle_bolt_request *request, const struct heddle_load *load, uint64_t token,
+                     const uint32_t *parts, size_t part_count);
 
 /* Whether a failure came from the mark's statement. */
 enum heddle_mark_answer {

@@ -13,6 +13,7 @@
 #include "sink/neo4j/resume.h"
 #include "sink/neo4j/schema.h"
 #include "sink/neo4j/search.h"
+#include "sink/neo4j/shards.h"
 #include "sink/neo4j/verify.h"
 #include "sink/neo4j/writer.h"
 
@@ -62,6 +63,14 @@ static void neo4j_close(void *self)
     free(load);
 }
 
+/* The server's cores are shared by all shards. */
+static size_t writers_of_one(const struct heddle_load *load)
+{
+    const size_t writers = heddle_ability_writers(&load->ability);
+    const size_t shards = load->options->shard.share.count;
+    return shards > 1 ? (writers + shards - 1) / shards : writers;
+}
+
 static int load_open(struct heddle_load *load, struct heddle_error *error)
 {
     const struct heddle_sink_options *options = load->options;
@@ -73,7 +82,7 @@ static int load_open(struct heddle_load *load, struct heddle_error *error)
     HEDDLE_TRY(heddle_bolt_open(&load->bolt, &load->control, error));
     HEDDLE_TRY(heddle_ability_learn(load->control, options->database, &load->ability, error));
     HEDDLE_TRY(heddle_plans_create(options, &load->ability.dialect, &load->plans, &load->space_count, error));
-    load->writer_max = options->writers > 0 ? options->writers : heddle_ability_writers(&load->ability);
+    load->writer_max = options->writers > 0 ? options->writers : writers_of_one(load);
     if (load->writer_max > HEDDLE_LOAD_WRITERS_MAX) {
         return heddle_error_set(error, HEDDLE_INVALID, "%zu writers are asked for; 1 to %d are possible",
                                 load->writer_max, HEDDLE_LOAD_WRITERS_MAX);
@@ -106,12 +115,21 @@ static const char *neo4j_description(const void *self)
 static int neo4j_prepare(void *self, struct heddle_error *error)
 {
     struct heddle_load *load = self;
+    const size_t shards = load->options->shard.share.count;
+    HEDDLE_TRY(heddle_shards_join(load, error));
     HEDDLE_TRY(heddle_epoch_take(load, error));
     HEDDLE_TRY(heddle_heartbeat_start(load, &load->heartbeat, error));
     HEDDLE_TRY(heddle_schema_prepare(load, error));
     HEDDLE_TRY(heddle_plans_take_roads(load->plans, load->options, &load->ability, load->nodes_before,
-                                       load->writer_max, load->epoch > 1, error));
-    return heddle_load_add_streams(load, error);
+                                       load->writer_max * (shards > 1 ? shards : 1), load->epoch > 1,
+                                       error));
+    HEDDLE_TRY(heddle_load_add_streams(load, error));
+    return heddle_shards_make_parts(load, error);
+}
+
+static int neo4j_meet(void *self, const struct heddle_meeting *meeting, struct heddle_error *error)
+{
+    return heddle_shards_meet(self, meeting, error);
 }
 
 static uint32_t neo4j_epoch(const void *self)
@@ -212,6 +230,7 @@ const struct heddle_sink_backend heddle_sink_neo4j = {
     .epoch = neo4j_epoch,
     .begin = neo4j_begin,
     .forget = neo4j_forget,
+    .meet = neo4j_meet,
     .write = neo4j_write,
     .flush = neo4j_flush,
     .finish = neo4j_finish,

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "sink/neo4j/marks.h"
 #include "sink/neo4j/patience.h"
+#include "sink/neo4j/shards.h"
 #include "sink/neo4j/writer.h"
 
 int heddle_transaction_create(struct heddle_transaction **transaction_out, struct heddle_error *error)
@@ -112,6 +113,20 @@ static void make_tokens(struct heddle_load *load, struct heddle_transaction *tra
     }
 }
 
+static int put_mark(const struct heddle_load *load, struct heddle_transaction *transaction,
+                    struct heddle_error *error)
+{
+    struct heddle_buffer parts = {0};
+    const size_t count = heddle_shards_locks(load, transaction, &parts);
+    const int status = heddle_buffer_check(&parts, error);
+    if (status == HEDDLE_OK) {
+        heddle_mark_put(transaction->request, load, transaction->token,
+                        (const uint32_t *)(const void *)parts.bytes, count);
+    }
+    heddle_buffer_free(&parts);
+    return status;
+}
+
 int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_dialect dialect,
                               struct heddle_transaction *transaction, struct heddle_error *error)
 {
@@ -127,9 +142,9 @@ int heddle_transaction_encode(struct heddle_load *load, struct heddle_pack_diale
     HEDDLE_TRY(heddle_transaction_make_riders(transaction, error));
     make_tokens(load, transaction);
     heddle_bolt_request_begin(transaction->request, dialect, &options);
-    heddle_mark_put(transaction->request, load, transaction->token);
+    HEDDLE_TRY(put_mark(load, transaction, error));
     for (size_t i = 0; i < transaction->rider_count; i++) {
-        heddle_mark_put(transaction->request, load, transaction->riders[i].token);
+        heddle_mark_put(transaction->request, load, transaction->riders[i].token, NULL, 0);
     }
     heddle_wording_write(&transaction->wording, transaction->request);
     HEDDLE_TRY(heddle_bolt_request_commit(transaction->request, error));

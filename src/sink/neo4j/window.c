@@ -198,7 +198,7 @@ static int plan_views(struct heddle_window *window, size_t index, const size_t *
         space->groups = target->claim.groups > space->groups ? target->claim.groups : space->groups;
     }
     const bool claims =
-        plan->claim == HEDDLE_CLAIM_ENDS && (target->claim.scenario == HEDDLE_TARGET_SCENARIO_PREDEFINED ||
+        window->options.fixed_parts == 0 && plan->claim == HEDDLE_CLAIM_ENDS && (target->claim.scenario == HEDDLE_TARGET_SCENARIO_PREDEFINED ||
                                              target->claim.scenario == HEDDLE_TARGET_SCENARIO_BIPARTITE);
     return claims ? plan_claim(window, target, made, error) : HEDDLE_OK;
 }
@@ -206,6 +206,9 @@ static int plan_views(struct heddle_window *window, size_t index, const size_t *
 static size_t parts_wanted(const struct heddle_window *window, const struct window_space *space,
                            uint64_t rows)
 {
+    if (window->options.fixed_parts > 0) {
+        return window->options.fixed_parts;
+    }
     if (space->groups > 0) {
         return space->groups < HEDDLE_SCHEDULE_PARTS_MAX ? space->groups : HEDDLE_SCHEDULE_PARTS_MAX;
     }
@@ -235,7 +238,10 @@ static int window_fill(struct heddle_window *window, struct heddle_error *error)
         status = plan_views(window, i, joined, error);
     }
     free(joined);
-    window->parts_max = options->parts_max;
+    window->parts_max = options->fixed_parts > 0 ? options->fixed_parts : options->parts_max;
+    for (size_t i = 0; i < window->space_count && options->fixed_parts > 0 && status == HEDDLE_OK; i++) {
+        status = heddle_parts_create(NULL, options->fixed_parts, &window->spaces[i].now, error);
+    }
     for (size_t i = 0; i < window->space_count; i++) {
         const size_t parts = parts_wanted(window, &window->spaces[i], UINT64_MAX);
         window->parts_max = parts > window->parts_max ? parts : window->parts_max;
@@ -353,7 +359,7 @@ static void expect(struct heddle_window *window, const size_t *targets, size_t t
 void heddle_window_begin(struct heddle_window *window, const size_t *targets, size_t target_count)
 {
     expect(window, targets, target_count);
-    window->is_new = true;
+    window->is_new = window->options.fixed_parts == 0;
     window->start_ns = 0;
     window->counted = 0;
     window->rows = 0;
@@ -445,6 +451,9 @@ static void check_claim(struct heddle_window *window, struct window_plan *plan, 
 void heddle_window_count(struct heddle_window *window, const struct heddle_lot *lot)
 {
     struct window_plan *plan = &window->plans[lot->plan->index];
+    if (window->options.fixed_parts > 0) {
+        return;
+    }
     if (window->start_ns == 0) {
         window->start_ns = heddle_clock_ns();
     }
@@ -682,6 +691,28 @@ size_t heddle_window_keys(const struct heddle_window *window, const struct heddl
         keys[count++] = heddle_hash_mix(hash ^ heddle_hash_mix(view->at[i].space));
     }
     return count;
+}
+
+size_t heddle_window_plan_spaces(const struct heddle_window *window, size_t plan, size_t *spaces)
+{
+    const struct view *view = &window->plans[plan].keys;
+    for (size_t i = 0; i < view->count; i++) {
+        spaces[i] = view->at[i].space;
+    }
+    return view->count;
+}
+
+size_t heddle_window_row_parts(const struct heddle_window *window, const struct heddle_lot *lot, size_t row,
+                               uint32_t *parts)
+{
+    const struct view *view = &window->plans[lot->plan->index].keys;
+    for (size_t i = 0; i < view->count; i++) {
+        const size_t space = view->at[i].space;
+        const size_t touch = view->at[i].touch;
+        const uint64_t hash = touch == TOUCH_ALL ? 0 : lot->touches.hashes[touch][row];
+        parts[i] = (uint32_t)(space * window->parts_max) + heddle_parts_of(window->spaces[space].now, hash);
+    }
+    return view->count;
 }
 
 void heddle_window_claim_of(const struct heddle_window *window, size_t plan, struct heddle_window_claim *out)

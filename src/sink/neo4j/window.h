@@ -41,6 +41,9 @@ struct heddle_window_options {
         senders; /* of these, so many are with the server at once; the others wait, encoded, for their turn */
     size_t rows_waiting_max; /* rows that can wait at once */
     size_t keys;             /* a window, the first one too; 0 = as above */
+    /* Parts a space where other processes must find the same (shards.h): nothing is counted or dealt, claims of the job are
+     * not followed, and nothing ever changes. 0 = as above. */
+    size_t fixed_parts;
 };
 
 /* What a claim of a target came to. */
@@ -95,6 +98,14 @@ HEDDLE_MUST_CHECK int heddle_window_schedule(struct heddle_window *window, struc
  * schedule/flight.h. */
 size_t heddle_window_keys(const struct heddle_window *window, const struct heddle_lot *lot, size_t row,
                           uint64_t *keys);
+
+/* The spaces that rows of a plan claim parts of, into `spaces` (room for HEDDLE_TOUCHES_MAX); answers how many. */
+size_t heddle_window_plan_spaces(const struct heddle_window *window, size_t plan, size_t *spaces);
+
+/* The parts that a row of a window with fixed parts claims, over all spaces, into `parts` (room for HEDDLE_TOUCHES_MAX); answers
+ * how many. Any thread. */
+size_t heddle_window_row_parts(const struct heddle_window *window, const struct heddle_lot *lot, size_t row,
+                               uint32_t *parts);
 
 /* [locked] */
 void heddle_window_claim_of(const struct heddle_window *window, size_t plan, struct heddle_window_claim *out);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "sink/neo4j/outbox.h"
 #include "sink/neo4j/settle.h"
+#include "sink/neo4j/shards.h"
 
 /* Rows that wait longer than this for company are sent as they are. */
 static const long IDLE_NS = 200L * 1000 * 1000;
@@ -108,6 +109,7 @@ static int pick(struct heddle_load *load, size_t rows, struct heddle_transaction
     struct heddle_schedule_work *work = NULL;
     struct heddle_transaction *transaction = NULL;
     HEDDLE_TRY(heddle_outbox_get(load->outbox, &transaction, error));
+    heddle_shards_phase(load);
     const int status = heddle_scheduler_pick(load->scheduler, rows, &work, error);
     if (status != HEDDLE_OK) {
         heddle_outbox_put(load->outbox, transaction);
