@@ -51,6 +51,7 @@ static const enum heddle_option_id RUN[] = {HEDDLE_OPTION_TO,
                                             HEDDLE_OPTION_TX_TIMEOUT,
                                             HEDDLE_OPTION_SHARD,
                                             HEDDLE_OPTION_SHARD_WAIT,
+                                            HEDDLE_OPTION_PART_LOCKS,
                                             HEDDLE_OPTION_COUNT};
 
 static const enum heddle_option_id STATUS[] = {HEDDLE_OPTION_CHECKPOINT, HEDDLE_OPTION_COUNT};

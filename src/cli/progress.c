@@ -63,6 +63,9 @@ void heddle_progress_line(const struct heddle_run_progress *progress, struct hed
     if (progress->rejected > 0) {
         heddle_buffer_append_format(out, ", rejects %s", heddle_text_grouped(progress->rejected, number));
     }
+    if (progress->sink.waits_for[0] != '\0') {
+        heddle_buffer_append_format(out, ", waiting for %s", progress->sink.waits_for);
+    }
     if (progress->sink.retries > 0) {
         heddle_buffer_append_format(out, ", retries %s", heddle_text_grouped(progress->sink.retries, number));
     }

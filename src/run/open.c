@@ -8,6 +8,7 @@
 #include "run/checkpoint/fresh.h"
 #include "run/checkpoint/place.h"
 #include "run/models/model_open.h"
+#include "run/shards.h"
 #include "run/state.h"
 #include "sink/stamp.h"
 
@@ -99,9 +100,16 @@ static int open_claim(struct heddle_run *run, struct heddle_error *error)
         identity = heddle_hash_bytes(path, path == NULL ? 0 : strlen(path), identity);
     }
     const char *given = heddle_run_text(run, HEDDLE_OPTION_LOAD_ID);
-    run->receipt.load_id = given != NULL && strcmp(given, "auto") != 0
-                               ? given
-                               : heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
+    run->group = given != NULL && strcmp(given, "auto") != 0
+                     ? given
+                     : heddle_arena_format(run->arena, "%016llx", (unsigned long long)identity);
+    run->receipt.load_id = run->group;
+    if (place != NULL && run->group != NULL && run->share.count > 0) {
+        const size_t number = run->share.index + 1;
+        const size_t count = run->share.count;
+        run->receipt.load_id = heddle_arena_format(run->arena, "%s.%zuof%zu", run->group, number, count);
+        place = heddle_arena_format(run->arena, "%s/shard-%zu-of-%zu", place, number, count);
+    }
     if (place == NULL || run->receipt.load_id == NULL) {
         return heddle_error_out_of_memory(error);
     }
@@ -188,7 +196,9 @@ static int fill(struct heddle_run *run, struct heddle_error *error)
             "no target given: use --to neo4j://HOST, --to duckdb:FILE, --env-file FILE, or set "
             "NEO4J_URI");
     }
-    HEDDLE_TRY(heddle_plan_create(run->job, &run->plan, error));
+    HEDDLE_TRY(heddle_run_shard_open(run, error));
+    HEDDLE_TRY(run->share.count > 1 ? heddle_plan_create_for_shards(run->job, &run->plan, error)
+                                    : heddle_plan_create(run->job, &run->plan, error));
     run->sources = heddle_arena_calloc(run->arena, run->job->source_count, sizeof *run->sources);
     if (run->sources == NULL) {
         return heddle_error_out_of_memory(error);
@@ -199,6 +209,7 @@ static int fill(struct heddle_run *run, struct heddle_error *error)
     HEDDLE_TRY(open_rejects(run, error));
     heddle_rejects_follow(run->rejects, &run->counters.rows_read);
     HEDDLE_TRY(heddle_run_open_streams(run, error));
+    HEDDLE_TRY(heddle_run_shard_check(run, error));
     HEDDLE_TRY(open_models(run, error));
     return open_recorder(run, error);
 }

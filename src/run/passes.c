@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/shards.h"
 #include "run/state.h"
 
 static double seconds(uint64_t ns)
@@ -128,8 +129,9 @@ static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_e
     const uint64_t rows = rows_of(source);
     const uint64_t unreadable = heddle_source_rows_rejected(source);
     struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
-    const struct heddle_embedding_memory memory =
+    struct heddle_embedding_memory memory =
         heddle_recorder_memory(run->recorder, run->plan->targets, pass->targets, pass->target_count);
+    memory.share = &run->share;
     struct heddle_pipeline pipeline = {
         .source = source,
         .slots = run->sources[pass->source].slots,
@@ -260,10 +262,16 @@ static bool wait_or_stop(struct heddle_run *run, uint64_t until_ns)
 
 static int round_run(struct heddle_run *run, struct heddle_error *error)
 {
+    size_t stage = 0;
+    HEDDLE_TRY(heddle_run_meet(run, 0, false, error));
     for (size_t i = 0; i < run->plan->pass_count; i++) {
+        if (run->plan->passes[i].stage != stage) {
+            stage = run->plan->passes[i].stage;
+            HEDDLE_TRY(heddle_run_meet(run, stage, true, error));
+        }
         HEDDLE_TRY(pass_run(run, i, error));
     }
-    return HEDDLE_OK;
+    return heddle_run_meet(run, stage + 1, heddle_run_indexes_at_end(run), error);
 }
 
 /* Round after round, none sooner than the interval behind the one before, until the run is stopped or has its rows. */

@@ -93,6 +93,9 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
                  .checkpoint = run->folder,
                  .fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0,
                  .stamps = heddle_run_text(run, HEDDLE_OPTION_LOAD_ID) != NULL},
+        .shard = {.share = run->share,
+                  .group = run->group,
+                  .no_part_locks = run->options->values[HEDDLE_OPTION_PART_LOCKS].number != 0},
         .rejects = {.add = heddle_rejects_add, .context = run->rejects},
         .ledger = *heddle_recorder_ledger(run->recorder),
     };
@@ -177,6 +180,10 @@ static void complete_receipt(struct heddle_run *run)
         heddle_sink_progress(run->sink, &receipt->sink);
         for (size_t i = 0; i < receipt->target_count; i++) {
             heddle_sink_counts(run->sink, i, &receipt->targets[i].counts);
+            if (run->share.count > 1) {
+                /* The other rows of the source are the other shards'. */
+                receipt->targets[i].rows_offered = receipt->targets[i].counts.read;
+            }
         }
     }
     const size_t writers = receipt->sink.writers == 0 ? 1 : receipt->sink.writers;

@@ -49,6 +49,8 @@ struct heddle_run {
     struct heddle_run_model *models;
     size_t model_count;
     size_t embed_threads;
+    struct heddle_share share; /* of several processes that load this job; count 0 = the only one */
+    const char *group;         /* id of the load that all of them are of */
     const char *folder; /* checkpoint: of this machine, or in a store */
     const char *local;  /* a folder of this machine: the checkpoint itself where that can be appended to */
     struct heddle_stores stores; /* how that store is asked */

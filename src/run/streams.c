@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "run/shards.h"
 #include "run/state.h"
 #include "run/stores.h"
 
@@ -101,7 +102,7 @@ static int source_options(struct heddle_run *run, size_t index, struct heddle_so
         .column_count = planned->whole_rows ? 0 : planned->column_count,
         .limit = UINT64_MAX,
         .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
-        .rejects = {.add = heddle_rejects_add, .context = run->rejects},
+        .rejects = {.add = heddle_run_shard_reject, .context = run},
     };
     return settings_fill(run, source, options, error);
 }

@@ -59,11 +59,10 @@ int heddle_lease_check(const struct heddle_sink_options *options, const struct h
                                 record->id);
     }
     if (lease->shards > 0) {
-        return heddle_error_set(
-            error, HEDDLE_DATABASE,
-            "load %s was begun in %" PRId64 " shards: go on with --shard 1/%" PRId64
-            " and the others, or start over with --fresh, which loads every row again",
-            record->id, lease->shards, lease->shards);
+        return heddle_error_set(error, HEDDLE_DATABASE,
+                                "load %s was begun in %" PRId64 " shards: go on with --shard 1/%" PRId64
+                                " and the others, or start over with --fresh, which loads every row again",
+                                record->id, lease->shards, lease->shards);
     }
     HEDDLE_TRY(check_pair(record, lease, graph, error));
     if (lease->epoch == 0) {

@@ -19,8 +19,8 @@
 enum { HEDDLE_SHARDS_MAX = 256 };
 
 struct heddle_share {
-    size_t index; /* from 0 */
-    size_t count; /* 0 = there are no shards; 1 = there is one: every row is its own */
+    size_t index;  /* from 0 */
+    size_t count;  /* 0 = there are no shards; 1 = there is one: every row is its own */
     uint64_t seed; /* of the load: equal in all shards */
 };
 

@@ -95,7 +95,8 @@ int heddle_sink_forget(struct heddle_sink *sink, uint64_t micro_batch, struct he
     return sink->backend->forget(sink->self, micro_batch, error);
 }
 
-int heddle_sink_meet(struct heddle_sink *sink, const struct heddle_meeting *meeting, struct heddle_error *error)
+int heddle_sink_meet(struct heddle_sink *sink, const struct heddle_meeting *meeting,
+                     struct heddle_error *error)
 {
     return sink->backend->meet(sink->self, meeting, error);
 }

@@ -56,14 +56,15 @@ struct heddle_load_record {
 struct heddle_sink_shard {
     struct heddle_share share; /* count 0 = it is the only one */
     const char *group;         /* id of the load that all shards are of; each has load.id for itself */
-    bool no_part_locks;        /* to measure what they cost: transactions of different shards may then deadlock */
+    bool no_part_locks; /* to measure what they cost: transactions of different shards may then deadlock */
 };
 
 /* A point that no shard passes before the others have come to it. */
 struct heddle_meeting {
-    size_t stage;        /* 0 = the run begins; counts up with each level of targets that is written */
-    const char *through; /* names what the sources hold: shards that see different tables must not go on together */
-    uint32_t wait_ms;    /* how long a shard that gives no sign of life is waited for; 0 = arrive, do not wait */
+    size_t stage; /* 0 = the run begins; counts up with each level of targets that is written */
+    const char
+        *through; /* names what the sources hold: shards that see different tables must not go on together */
+    uint32_t wait_ms; /* how long a shard that gives no sign of life is waited for; 0 = arrive, do not wait */
 };
 
 /* Everything is borrowed until close. */
@@ -119,10 +120,10 @@ struct heddle_sink_progress {
     uint64_t bytes_sent;
     uint64_t wait_ns; /* time that writers waited for the database, summed */
     uint64_t encode_ns;
-    size_t writers;    /* the most that were at work at once */
-    size_t batch_rows; /* largest transaction so far */
+    size_t writers;     /* the most that were at work at once */
+    size_t batch_rows;  /* largest transaction so far */
     char waits_for[96]; /* the shard that a meeting waits for, "" = none */
-    char claim[224];   /* what the job says of its nodes and is not so, with its target; "" = nothing */
+    char claim[224];    /* what the job says of its nodes and is not so, with its target; "" = nothing */
 };
 
 /* Opens the target and learns what it can do. Nothing is written.

@@ -449,6 +449,35 @@ static const struct heddle_option table[HEDDLE_OPTION_COUNT] = {
      .choices = no_names,
      .help = "How long the server lets one transaction run.",
      .category = "writing"},
+    {.id = HEDDLE_OPTION_SHARD,
+     .name = "shard",
+     .placeholder = "I/N",
+     .aliases = no_names,
+     .choices = no_names,
+     .default_text = "",
+     .help = "Load the I-th of N shares of the rows: N processes, on one host or on many, load one job.",
+     .category = "writing"},
+    {.id = HEDDLE_OPTION_SHARD_WAIT,
+     .name = "shard_wait",
+     .kind = HEDDLE_OPTION_DURATION,
+     .placeholder = "TIME",
+     .default_text = "10min",
+     .minimum = SECOND_MS,
+     .maximum = DAY_MS,
+     .aliases = no_names,
+     .choices = no_names,
+     .help = "How long a shard waits for another one that gives no sign of life.",
+     .category = "writing"},
+    {.id = HEDDLE_OPTION_PART_LOCKS,
+     .name = "part_locks",
+     .kind = HEDDLE_OPTION_CHOICE,
+     .placeholder = "on|off",
+     .default_text = "on",
+     .choices = NAMES("on", "off"),
+     .aliases = no_names,
+     .help = "Whether shards lock parts of the nodes in the database; off where their relationships share no "
+             "node.",
+     .category = "writing"},
 };
 
 const struct heddle_option *heddle_option_table(void)
@@ -529,6 +558,9 @@ static const char *const kebab_names[HEDDLE_OPTION_COUNT] = {
     "reject-limit",
     "verify",
     "tx-timeout",
+    "shard",
+    "shard-wait",
+    "part-locks",
 };
 
 const char *heddle_option_nearest(const char *name)

@@ -94,6 +94,11 @@ int64_t heddle_micro_batches_rows_expected(const struct heddle_micro_batches *ba
     return (uint64_t)rows > next.rows_done ? rows - (int64_t)next.rows_done : 0;
 }
 
+uint64_t heddle_micro_batches_fingerprint(const struct heddle_micro_batches *batches)
+{
+    return heddle_stream_fingerprint(batches->stream);
+}
+
 uint64_t heddle_micro_batches_units(const struct heddle_micro_batches *batches)
 {
     return heddle_checkpoint_units(batches->checkpoint);

@@ -48,6 +48,9 @@ HEDDLE_MUST_CHECK int heddle_micro_batches_refresh(struct heddle_micro_batches *
 /* Rows up to the frozen end that are not loaded yet, -1 = not known. */
 int64_t heddle_micro_batches_rows_expected(const struct heddle_micro_batches *batches);
 
+/* As heddle_stream_fingerprint. */
+uint64_t heddle_micro_batches_fingerprint(const struct heddle_micro_batches *batches);
+
 /* Units done so far. */
 uint64_t heddle_micro_batches_units(const struct heddle_micro_batches *batches);
 

@@ -7,12 +7,41 @@
 #include "base/hash.h"
 #include "base/memory.h"
 
-/* A row is done where every target that takes this slot's vectors has it. */
+/* Leaves in `done` the rows that target `index` does not want: it has them, or another shard writes them. *none_out = it wants
+ * all. `scratch` has a byte a row. */
+static int keep_unwanted(const struct heddle_embedding_rows *rows, size_t index, uint8_t *done,
+                         uint8_t *scratch, bool *none_out, struct heddle_error *error)
+{
+    const struct heddle_embedding_memory *memory = rows->memory;
+    const struct heddle_batch *batch = rows->batch;
+    const bool asks = memory->ledger != NULL && memory->ledger->recall != NULL;
+    const size_t known =
+        asks ? memory->ledger->recall(memory->ledger->context, index, batch->position, batch->rows, scratch)
+             : 0;
+    *none_out = known == 0 && heddle_share_is_whole(memory->share);
+    if (*none_out) {
+        return HEDDLE_OK;
+    }
+    if (known == 0) {
+        memset(scratch, HEDDLE_FATE_NEW, batch->rows);
+    }
+    uint8_t *mine = heddle_arena_alloc(batch->arena, batch->rows + 1);
+    if (mine == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    HEDDLE_TRY(heddle_share_find(memory->share, batch, &memory->targets[index], batch->arena, mine, error));
+    for (size_t row = 0; row < batch->rows; row++) {
+        done[row] = done[row] != 0 && (scratch[row] == HEDDLE_FATE_DONE || mine[row] == 0);
+    }
+    return HEDDLE_OK;
+}
+
+/* A row is done where every target that takes this slot's vectors has it, or leaves it to another shard. */
 static int find_done(struct heddle_embedding_rows *rows, size_t slot, struct heddle_error *error)
 {
     const struct heddle_embedding_memory *memory = rows->memory;
     const struct heddle_batch *batch = rows->batch;
-    if (memory->ledger == NULL || memory->ledger->recall == NULL) {
+    if ((memory->ledger == NULL || memory->ledger->recall == NULL) && heddle_share_is_whole(memory->share)) {
         return HEDDLE_OK;
     }
     uint8_t *done = heddle_arena_alloc(batch->arena, batch->rows);
@@ -25,16 +54,14 @@ static int find_done(struct heddle_embedding_rows *rows, size_t slot, struct hed
     for (size_t i = 0; i < memory->pass_target_count; i++) {
         const size_t index = memory->pass_targets[i];
         const struct heddle_target *target = &memory->targets[index];
+        bool none = false;
         if (target->vector_property == NULL || target->vector_slot != slot) {
             continue;
         }
         users++;
-        if (memory->ledger->recall(memory->ledger->context, index, batch->position, batch->rows, fates) ==
-            0) {
-            return HEDDLE_OK; /* all new: nothing is done */
-        }
-        for (size_t row = 0; row < batch->rows; row++) {
-            done[row] = done[row] != 0 && fates[row] == HEDDLE_FATE_DONE;
+        HEDDLE_TRY(keep_unwanted(rows, index, done, fates, &none, error));
+        if (none) {
+            return HEDDLE_OK; /* all are wanted */
         }
     }
     rows->done = users > 0 ? done : NULL;

@@ -10,6 +10,7 @@
 #include "column/batch.h"
 #include "run/kept/kept_vectors.h"
 #include "sink/ledger.h"
+#include "sink/share.h"
 #include "sink/target.h"
 
 /* Of one pass over one micro-batch. All is borrowed; {0} remembers nothing. */
@@ -19,6 +20,7 @@ struct heddle_embedding_memory {
     const struct heddle_target *targets; /* of the load */
     const size_t *pass_targets;          /* those that the pass feeds */
     size_t pass_target_count;
+    const struct heddle_share *share; /* whose rows are written; NULL = all of them are */
 };
 
 /* The rows of one batch and one slot. Arrays lie in the batch's arena; NULL where there is no memory of that kind. */

@@ -77,12 +77,14 @@ static size_t lowest_level(const struct heddle_plan *plan, const struct heddle_j
         const size_t start = levels[target->start.node];
         const size_t end = levels[target->end.node];
         const size_t higher = start > end ? start : end;
-        target->follows_its_nodes = is_there(plan, target, &target->start, start, higher) &&
+        target->follows_its_nodes = !plan->apart && is_there(plan, target, &target->start, start, higher) &&
                                     is_there(plan, target, &target->end, end, higher) && level <= higher;
         const size_t nodes = higher + (target->follows_its_nodes ? 0 : 1);
         level = nodes > level ? nodes : level;
     }
-    return target->kind == HEDDLE_TARGET_NODE ? level_behind_ends(plan, bases, levels, index, level) : level;
+    return target->kind == HEDDLE_TARGET_NODE && !plan->apart
+               ? level_behind_ends(plan, bases, levels, index, level)
+               : level;
 }
 
 static int find_levels(struct heddle_plan *plan, const struct heddle_job_target *const *bases, size_t *levels,
@@ -148,6 +150,23 @@ static int add_pass(struct heddle_plan *plan, const size_t *levels, size_t level
     return HEDDLE_OK;
 }
 
+/* Passes of one level make a stage, but queries one each: nobody knows what they would do to each other. */
+static void number_stages(struct heddle_plan *plan, const size_t *levels)
+{
+    size_t stage = 0;
+    for (size_t i = 0; i < plan->pass_count; i++) {
+        struct heddle_plan_pass *pass = &plan->passes[i];
+        const size_t first = pass->targets[0];
+        const bool begins = i > 0 && (plan->targets[first].kind == HEDDLE_TARGET_QUERY ||
+                                      levels[first] != levels[plan->passes[i - 1].targets[0]]);
+        stage += begins ? 1 : 0;
+        pass->stage = stage;
+        for (size_t j = 0; j < pass->target_count; j++) {
+            plan->targets[pass->targets[j]].level = stage;
+        }
+    }
+}
+
 static int make_passes(struct heddle_plan *plan, const struct heddle_job_target *const *bases,
                        struct heddle_error *error)
 {
@@ -171,6 +190,7 @@ static int make_passes(struct heddle_plan *plan, const struct heddle_job_target 
             }
         }
     }
+    number_stages(plan, levels);
     return HEDDLE_OK;
 }
 
@@ -182,8 +202,8 @@ static int fill(struct heddle_plan *plan, struct heddle_error *error)
     return make_passes(plan, bases, error);
 }
 
-int heddle_plan_create(const struct heddle_job *job, struct heddle_plan **plan_out,
-                       struct heddle_error *error)
+static int create(const struct heddle_job *job, bool apart, struct heddle_plan **plan_out,
+                  struct heddle_error *error)
 {
     struct heddle_arena *arena = NULL;
     HEDDLE_TRY(heddle_arena_create(0, &arena, error));
@@ -194,6 +214,7 @@ int heddle_plan_create(const struct heddle_job *job, struct heddle_plan **plan_o
     } else {
         plan->arena = arena;
         plan->job = job;
+        plan->apart = apart;
         status = fill(plan, error);
     }
     if (status != HEDDLE_OK) {
@@ -202,6 +223,18 @@ int heddle_plan_create(const struct heddle_job *job, struct heddle_plan **plan_o
     }
     *plan_out = plan;
     return HEDDLE_OK;
+}
+
+int heddle_plan_create(const struct heddle_job *job, struct heddle_plan **plan_out,
+                       struct heddle_error *error)
+{
+    return create(job, false, plan_out, error);
+}
+
+int heddle_plan_create_for_shards(const struct heddle_job *job, struct heddle_plan **plan_out,
+                                  struct heddle_error *error)
+{
+    return create(job, true, plan_out, error);
 }
 
 int heddle_plan_set_dimensions(struct heddle_plan *plan, size_t source, size_t slot, uint32_t dimensions,

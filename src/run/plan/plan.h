@@ -38,6 +38,7 @@ struct heddle_plan_pass {
     size_t source;
     const size_t *targets; /* indices into targets */
     size_t target_count;
+    size_t stage; /* passes of one stage may run beside each other, in processes that load one job */
     bool embeds;
 };
 
@@ -49,6 +50,7 @@ struct heddle_plan {
     struct heddle_plan_source *sources; /* as job->sources */
     struct heddle_plan_pass *passes;
     size_t pass_count;
+    bool apart; /* made for shards */
 };
 
 /* Errors: HEDDLE_JOB where the job asks for what this version cannot do (named by its JSONPath), or for a MERGE without a
@@ -70,6 +72,12 @@ HEDDLE_MUST_CHECK int heddle_plan_bind(struct heddle_plan *plan, size_t source,
  * of the source's projection. Errors: HEDDLE_JOB (target, property, column and both types named). */
 HEDDLE_MUST_CHECK int heddle_plan_check_types(const struct heddle_plan *plan, size_t source,
                                               const struct heddle_schema *schema, struct heddle_error *error);
+
+/* As heddle_plan_create() for a load in several processes: a row's nodes may be another process's rows, so no relationship
+ * follows its nodes in one pass; it comes a stage later. */
+HEDDLE_MUST_CHECK int heddle_plan_create_for_shards(const struct heddle_job *job,
+                                                    struct heddle_plan **plan_out,
+                                                    struct heddle_error *error);
 
 void heddle_plan_destroy(struct heddle_plan *plan); /* NULL is a no-op */
 

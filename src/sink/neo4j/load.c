@@ -220,7 +220,8 @@ static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
     };
     HEDDLE_TRY(heddle_window_create(&window, &load->window, error));
     if (heddle_load_is_shard(load)) {
-        load->avoided = heddle_calloc(heddle_window_spaces(load->window) * heddle_window_parts(load->window), 1);
+        load->avoided =
+            heddle_calloc(heddle_window_spaces(load->window) * heddle_window_parts(load->window), 1);
         if (load->avoided == NULL) {
             return heddle_error_out_of_memory(error);
         }

@@ -121,8 +121,7 @@ static int neo4j_prepare(void *self, struct heddle_error *error)
     HEDDLE_TRY(heddle_heartbeat_start(load, &load->heartbeat, error));
     HEDDLE_TRY(heddle_schema_prepare(load, error));
     HEDDLE_TRY(heddle_plans_take_roads(load->plans, load->options, &load->ability, load->nodes_before,
-                                       load->writer_max * (shards > 1 ? shards : 1), load->epoch > 1,
-                                       error));
+                                       load->writer_max * (shards > 1 ? shards : 1), load->epoch > 1, error));
     HEDDLE_TRY(heddle_load_add_streams(load, error));
     return heddle_shards_make_parts(load, error);
 }

@@ -104,7 +104,9 @@ static int ask(struct heddle_load *load, const struct question *question, struct
         {.name = "precision", .text = options->load.precision == NULL ? "" : options->load.precision},
         {.name = "prefix", .text = question->prefix == NULL ? "" : question->prefix},
         {.name = "through", .text = meeting == NULL ? "" : meeting->through},
-        {.name = "stage", .kind = HEDDLE_ASK_INTEGER, .integer = meeting == NULL ? 0 : (int64_t)meeting->stage},
+        {.name = "stage",
+         .kind = HEDDLE_ASK_INTEGER,
+         .integer = meeting == NULL ? 0 : (int64_t)meeting->stage},
         {.name = "shard", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)shard->share.index},
         {.name = "shards", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)shard->share.count},
         {.name = "parts", .kind = HEDDLE_ASK_INTEGER, .integer = (int64_t)question->parts},
@@ -407,7 +409,8 @@ static int rest(struct heddle_load *load, struct heddle_error *error)
     const int status = failed ? load->failure.status : HEDDLE_OK;
     pthread_mutex_unlock(&load->lock);
     if (!failed && stopping) {
-        return heddle_error_set(error, HEDDLE_INTERRUPTED, "stopped on request while waiting for other shards");
+        return heddle_error_set(error, HEDDLE_INTERRUPTED,
+                                "stopped on request while waiting for other shards");
     }
     return status;
 }
@@ -523,8 +526,10 @@ size_t heddle_shards_locks(const struct heddle_load *load, const struct heddle_t
     for (size_t i = 0; i < transaction->count; i++) {
         uint32_t row_parts[HEDDLE_TOUCHES_MAX];
         const struct heddle_lot *lot = transaction->rows[i].batch;
-        const size_t some =
-            heddle_window_row_parts(load->window, lot, transaction->rows[i].row, row_parts);
+        if (!lot->claims) {
+            continue;
+        }
+        const size_t some = heddle_window_row_parts(load->window, lot, transaction->rows[i].row, row_parts);
         heddle_buffer_append(parts, row_parts, some * sizeof row_parts[0]);
     }
     if (parts->failed || parts->length == 0) {

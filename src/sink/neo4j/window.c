@@ -197,9 +197,9 @@ static int plan_views(struct heddle_window *window, size_t index, const size_t *
         struct window_space *space = &window->spaces[made->keys.at[i].space];
         space->groups = target->claim.groups > space->groups ? target->claim.groups : space->groups;
     }
-    const bool claims =
-        window->options.fixed_parts == 0 && plan->claim == HEDDLE_CLAIM_ENDS && (target->claim.scenario == HEDDLE_TARGET_SCENARIO_PREDEFINED ||
-                                             target->claim.scenario == HEDDLE_TARGET_SCENARIO_BIPARTITE);
+    const bool claims = window->options.fixed_parts == 0 && plan->claim == HEDDLE_CLAIM_ENDS &&
+                        (target->claim.scenario == HEDDLE_TARGET_SCENARIO_PREDEFINED ||
+                         target->claim.scenario == HEDDLE_TARGET_SCENARIO_BIPARTITE);
     return claims ? plan_claim(window, target, made, error) : HEDDLE_OK;
 }
 

@@ -434,6 +434,7 @@ static int delta_refresh(struct heddle_stream *stream, const char *start, bool f
     delta->base.rows_expected = -1;
     heddle_arena_reset(delta->scratch);
     HEDDLE_TRY(log_list(delta, first, error));
+    stream->fingerprint = (uint64_t)heddle_delta_log_latest(&delta->log);
     HEDDLE_TRY(place_of(delta, start, NULL, &from, error));
     HEDDLE_TRY(end_check(delta, &from, error));
     return frozen ? freeze(delta, &from, first, error) : HEDDLE_OK;

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "source/files/list.h"
 #include "source/reader.h"
@@ -386,6 +387,19 @@ static int waiting_check(struct file_stream *files, int64_t from, struct heddle_
     return status;
 }
 
+/* Names and sizes: folders and times may differ from host to host. */
+static uint64_t fingerprint_of(const struct heddle_stream_files *listed)
+{
+    uint64_t sum = listed->count;
+    for (size_t i = 0; i < listed->count; i++) {
+        const char *path = listed->items[i].path;
+        const char *slash = strrchr(path, '/');
+        const char *name = slash == NULL ? path : slash + 1;
+        sum += heddle_hash_bytes(name, strlen(name), listed->items[i].bytes);
+    }
+    return sum;
+}
+
 static int files_refresh(struct heddle_stream *stream, const char *start, bool frozen,
                          const struct heddle_stream *leader, struct heddle_error *error)
 {
@@ -394,6 +408,7 @@ static int files_refresh(struct heddle_stream *stream, const char *start, bool f
     files->base.rows_expected = -1;
     HEDDLE_TRY(offset_read(files, start, &from, error));
     HEDDLE_TRY(files_list(files, (const struct file_stream *)leader, error));
+    stream->fingerprint = fingerprint_of(&files->listed);
     return frozen ? waiting_check(files, from, error) : HEDDLE_OK;
 }
 

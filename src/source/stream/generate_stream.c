@@ -54,6 +54,7 @@ static int generate_refresh(struct heddle_stream *stream, const char *start, boo
     (void)leader;
     HEDDLE_TRY(offset_read(generate, start, &made, error));
     stream->rows_expected = (int64_t)(generate->rows - made);
+    stream->fingerprint = generate->rows;
     return HEDDLE_OK;
 }
 

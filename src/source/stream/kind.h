@@ -23,6 +23,7 @@ struct heddle_stream {
     struct heddle_arena *arena;
     struct heddle_schema schema;
     int64_t rows_expected;
+    uint64_t fingerprint; /* of what refresh() found */
     uint64_t rows_per_batch;
 };
 

@@ -124,6 +124,11 @@ uint64_t heddle_stream_rows_per_batch(const struct heddle_stream *stream)
     return stream->rows_per_batch;
 }
 
+uint64_t heddle_stream_fingerprint(const struct heddle_stream *stream)
+{
+    return stream->fingerprint;
+}
+
 int64_t heddle_stream_rows_expected(const struct heddle_stream *stream)
 {
     return stream->rows_expected;

@@ -58,6 +58,10 @@ HEDDLE_MUST_CHECK int heddle_stream_refresh(struct heddle_stream *stream, const 
 /* Rows between `start` of the last refresh and the frozen end, -1 = not known. */
 int64_t heddle_stream_rows_expected(const struct heddle_stream *stream);
 
+/* A number that stands for what the last refresh found there, loaded already or not: equal for every stream that looks at the
+ * same table or files, wherever its checkpoint stands. */
+uint64_t heddle_stream_fingerprint(const struct heddle_stream *stream);
+
 /* Finds the end of the next micro-batch behind `start` (NULL or "" = the beginning) under the limits, or under none where
  * `unlimited` (Spark's trigger once), and writes it to `end`. HEDDLE_END: nothing is new. The file source notes the files that
  * it takes in its log at this point, as Spark does.

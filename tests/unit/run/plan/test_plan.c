@@ -257,6 +257,25 @@ static void an_index_of_other_dimensions_than_the_model_is_refused_before_anythi
     forget(&planned);
 }
 
+static void shards_write_nodes_in_a_stage_before_relationships(void **state)
+{
+    (void)state;
+    struct planned planned = plan_of(SOURCES KEYED("a", "A", "aid", "s", "") KEYED(
+        "b", "B", "bid", "t", "") "  relationships:\n" BETWEEN("r", "s", "a", "aid", "a", "aid", ""));
+    struct heddle_plan *apart = NULL;
+    assert_int_equal(planned.status, HEDDLE_OK);
+    assert_true(planned.plan->targets[2].follows_its_nodes);
+    assert_int_equal(heddle_plan_create_for_shards(planned.job, &apart, NULL), HEDDLE_OK);
+    assert_false(apart->targets[2].follows_its_nodes); /* its nodes may be another shard's */
+    assert_int_equal(apart->pass_count, 3);
+    assert_int_equal(apart->passes[0].stage, 0);
+    assert_int_equal(apart->passes[1].stage, 0);
+    assert_int_equal(apart->passes[2].stage, 1);
+    assert_int_equal(apart->targets[2].level, 1);
+    heddle_plan_destroy(apart);
+    forget(&planned);
+}
+
 static void running_out_of_memory_is_answered_and_nothing_leaks(void **state)
 {
     (void)state;
@@ -296,6 +315,7 @@ int main(void)
         cmocka_unit_test(a_column_that_a_whole_row_lacks_is_named_with_the_nearest),
         cmocka_unit_test(a_scenario_brings_its_column_and_its_groups),
         cmocka_unit_test(an_index_of_other_dimensions_than_the_model_is_refused_before_anything_is_touched),
+        cmocka_unit_test(shards_write_nodes_in_a_stage_before_relationships),
         cmocka_unit_test(running_out_of_memory_is_answered_and_nothing_leaks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
