@@ -9,7 +9,7 @@
 
 #include "model/encoder/avx512_narrow.h"
 
-TILES(bf16_tiles, PRODUCT_BF16)
+TILES_BY(TILE_OF, tile_function, bf16_tiles, PRODUCT_BF16)
 
 enum { PAIR_BYTES = 4, HEAD_STEP = 32 /* bf16 in a vector: head widths are multiples of it */ };
 
@@ -174,13 +174,13 @@ static inline __m512i line_check(__m512i seen, __mmask16 mask, __m512i line)
 /* Weights of `rows` queries for the 32 keys of a panel, of which those in `real` exist, others become 0; true if a score is
  * too large or NaN and they mean nothing. */
 static inline __attribute__((always_inline)) bool weigh(const enum product product, const size_t rows,
-                                                        const char *queries, size_t step, const char *keys,
-                                                        size_t steps, __mmask32 real, uint16_t *weights,
-                                                        size_t room)
+                                                        const struct factors *factors, size_t steps,
+                                                        __mmask32 real, uint16_t *weights, size_t room)
 {
     vector left[TILE_ROWS];
     vector right[TILE_ROWS];
-    tile_sums(product, rows, queries, step, keys, steps, keys, 0, left, right);
+    tile_clear(rows, left, right);
+    tile_steps(product, rows, factors, 0, steps, left, right);
     const struct exp_table table = exp_table_load();
     __m512i seen = _mm512_setzero_si512();
 #pragma GCC unroll 16
@@ -196,15 +196,14 @@ static inline __attribute__((always_inline)) bool weigh(const enum product produ
     return _mm512_test_epi32_mask(seen, _mm512_set1_epi32(-LINE_LENGTH)) != 0;
 }
 
-typedef bool weigh_function(const char *queries, size_t step, const char *keys, size_t steps, __mmask32 real,
-                            uint16_t *weights, size_t room);
+typedef bool weigh_function(const struct factors *factors, size_t steps, __mmask32 real, uint16_t *weights,
+                            size_t room);
 
 #define WEIGH_OF(name, product, rows)                                                                        \
-    static __attribute__((noinline)) bool name##_##rows(const char *queries, size_t step, const char *keys,  \
-                                                        size_t steps, __mmask32 real, uint16_t *weights,     \
-                                                        size_t room)                                         \
+    static __attribute__((noinline)) bool name##_##rows(const struct factors *factors, size_t steps,         \
+                                                        __mmask32 real, uint16_t *weights, size_t room)      \
     {                                                                                                        \
-        return weigh(product, rows, queries, step, keys, steps, real, weights, room);                        \
+        return weigh(product, rows, factors, steps, real, weights, room);                                    \
     }
 
 TILES_BY(WEIGH_OF, weigh_function, weigh_tiles, PRODUCT_BF16)
@@ -248,8 +247,9 @@ static void weigh_keys(const struct head *head, const char *queries, size_t step
     for (size_t i = 0; i < room / TILE_COLUMNS; i++) {
         const size_t left = tokens - i * TILE_COLUMNS;
         const __mmask32 real = left < TILE_COLUMNS ? (__mmask32)((1u << left) - 1) : 0xffffffffu;
-        is_beyond |= weigh_tiles[rows](queries, step, head->keys + i * panel_bytes, steps, real,
-                                       head->weights + i * TILE_COLUMNS, room);
+        const char *keys = head->keys + i * panel_bytes;
+        const struct factors factors = {.a = queries, .a_step = step, .b = keys, .ahead = keys};
+        is_beyond |= weigh_tiles[rows](&factors, steps, real, head->weights + i * TILE_COLUMNS, room);
     }
     if (!is_beyond) {
         sum_weights(head->weights, room, rows, scale_out);
@@ -257,7 +257,8 @@ static void weigh_keys(const struct head *head, const char *queries, size_t step
     }
     for (size_t i = 0; i < room / TILE_COLUMNS; i++) {
         const char *keys = head->keys + i * panel_bytes;
-        bf16_tiles[rows](queries, step, keys, steps, head->scores + i * TILE_COLUMNS, room, keys, 0);
+        const struct factors factors = {.a = queries, .a_step = step, .b = keys, .ahead = keys};
+        bf16_tiles[rows](&factors, steps, head->scores + i * TILE_COLUMNS, room);
     }
     soften(head->scores, room, rows, tokens, head->weights, scale_out);
 }
@@ -273,9 +274,14 @@ static void attend(const struct head *head, const uint16_t *queries, size_t step
     const size_t value_steps = (head->tokens + 1) / 2;
     weigh_keys(head, (const char *)queries, step * sizeof *queries, rows, scale);
     for (size_t i = 0; i < head->width; i += HEAD_STEP) {
-        bf16_tiles[rows]((const char *)head->weights, room * sizeof *head->weights,
-                         head->values + i / HEAD_STEP * value_steps * PANEL_STEP_BYTES, value_steps, block,
-                         TILE_COLUMNS, (const char *)ahead, step * sizeof *ahead);
+        const struct factors factors = {
+            .a = (const char *)head->weights,
+            .a_step = room * sizeof *head->weights,
+            .b = head->values + i / HEAD_STEP * value_steps * PANEL_STEP_BYTES,
+            .ahead = (const char *)ahead,
+            .ahead_step = step * sizeof *ahead,
+        };
+        bf16_tiles[rows](&factors, value_steps, block, TILE_COLUMNS);
         for (size_t r = 0; r < rows; r++) {
             const vector by = v_all(scale[r]);
             store_narrow_pair(context + r * hidden + i, v_mul(v_load(block + r * TILE_COLUMNS), by),

@@ -1,7 +1,6 @@
-/* avx512_narrow.h: what the AVX-512 kernels with bf16 activations share: dense layers, GELU, LayerNorm.
+/* avx512_narrow.h: what the AVX-512 kernels with bf16 activations share: conversions, GELU, powers, LayerNorm.
  *
- * A tile leaves its sums in a block that stays in L1. finish() turns them into outputs: so there is one piece of code for
- * each ending, not one for each tile size. Functions of a vector are as exact as bf16 can show (3 decimal digits).
+ * Functions of a vector are as exact as bf16 can show (3 decimal digits).
  */
 #ifndef HEDDLE_MODEL_ENCODER_AVX512_NARROW_H
 #define HEDDLE_MODEL_ENCODER_AVX512_NARROW_H
@@ -82,119 +81,6 @@ static inline vector exp2_narrow(vector x)
     p = v_fma(p, f, v_all(9.999280735e-01f));
     const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
     return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent));
-}
-
-/* ---- dense layers ---- */
-
-/* What becomes of sums, and where it goes. */
-struct ending {
-    enum heddle_epilogue epilogue;
-    const float *bias;     /* (N) */
-    const float *residual; /* (T,N) */
-    void *output;          /* (T,N), of floats (residual) or bf16 */
-    size_t outputs;        /* N */
-    /* int8 only: a sum of integers s means token_scale x weight_scale x s - token_zero x weight_sum. */
-    const float *token_scales;  /* (T) */
-    const float *token_zeros;   /* (T), times token_scale */
-    const float *weight_scales; /* (N) */
-    const float *weight_sums;   /* (N), times weight_scale */
-};
-
-/* Fetches what finish() will touch while the tile is still multiplying: else its stores wait for memory, one by one. */
-static inline void expect_finish(const struct ending *ending, size_t panel, size_t first, size_t rows)
-{
-    const bool is_float = ending->epilogue == HEDDLE_EPILOGUE_RESIDUAL;
-    for (size_t r = first; r < first + rows; r++) {
-        const size_t place = r * ending->outputs + panel;
-        if (is_float) {
-            __builtin_prefetch((const float *)ending->output + place, 1);
-            __builtin_prefetch((const float *)ending->output + place + V_FLOATS, 1);
-            __builtin_prefetch(ending->residual + place);
-            __builtin_prefetch(ending->residual + place + V_FLOATS);
-        } else {
-            __builtin_prefetch((const uint16_t *)ending->output + place, 1);
-        }
-    }
-}
-
-/* 16 sums of a token, for the outputs from n on, as numbers with bias. */
-static inline __attribute__((always_inline)) vector
-value_of(const enum product product, const struct ending *ending, const float *sums, size_t token, size_t n)
-{
-    const vector bias = v_load(ending->bias + n);
-    if (product == PRODUCT_BF16) {
-        return v_add(v_load(sums), bias);
-    }
-    const vector whole = _mm512_cvtepi32_ps(_mm512_load_si512(sums));
-    const vector zero = v_all(ending->token_zeros[token]);
-    const vector shifted = _mm512_fnmadd_ps(zero, v_load(ending->weight_sums + n), bias);
-    const vector scale = v_mul(v_load(ending->weight_scales + n), v_all(ending->token_scales[token]));
-    return v_fma(whole, scale, shifted);
-}
-
-/* Block (rows,32) of sums -> the panel's outputs of the tokens from `first` on. `product` and `epilogue` are constants. */
-static inline __attribute__((always_inline)) void finish_as(const enum product product,
-                                                            const enum heddle_epilogue epilogue,
-                                                            const struct ending *ending, const float *block,
-                                                            size_t panel, size_t first, size_t rows)
-{
-    const struct gelu_table table = gelu_table_load();
-    for (size_t r = 0; r < rows; r++) {
-        const size_t place = (first + r) * ending->outputs + panel;
-        const float *sums = block + r * TILE_COLUMNS;
-        vector left = value_of(product, ending, sums, first + r, panel);
-        vector right = value_of(product, ending, sums + V_FLOATS, first + r, panel + V_FLOATS);
-        if (epilogue == HEDDLE_EPILOGUE_RESIDUAL) {
-            float *output = (float *)ending->output + place;
-            v_store(output, v_add(left, v_load(ending->residual + place)));
-            v_store(output + V_FLOATS, v_add(right, v_load(ending->residual + place + V_FLOATS)));
-            continue;
-        }
-        if (epilogue == HEDDLE_EPILOGUE_GELU) {
-            left = gelu(&table, left);
-            right = gelu(&table, right);
-        }
-        store_narrow_pair((uint16_t *)ending->output + place, left, right);
-    }
-}
-
-static inline __attribute__((always_inline)) void finish(const enum product product,
-                                                         const struct ending *ending, const float *block,
-                                                         size_t panel, size_t first, size_t rows)
-{
-    if (ending->epilogue == HEDDLE_EPILOGUE_GELU) {
-        finish_as(product, HEDDLE_EPILOGUE_GELU, ending, block, panel, first, rows);
-    } else if (ending->epilogue == HEDDLE_EPILOGUE_RESIDUAL) {
-        finish_as(product, HEDDLE_EPILOGUE_RESIDUAL, ending, block, panel, first, rows);
-    } else {
-        finish_as(product, HEDDLE_EPILOGUE_BIAS, ending, block, panel, first, rows);
-    }
-}
-
-/* All of y = x . W: a panel of 32 outputs stays in L1 and L2 while all tokens pass over it. `row_bytes` is the size of one
- * token's inputs, and of one output's weights. Meanwhile the tiles fetch the next panel; behind the last stands, in the
- * block of all weights, the next layer's first. */
-static inline __attribute__((always_inline)) void dense(const enum product product,
-                                                        tile_function *const *tiles,
-                                                        const struct ending *ending, const char *input,
-                                                        const char *weights, size_t row_bytes, size_t tokens)
-{
-    alignas(64) float block[TILE_ROWS * TILE_COLUMNS];
-    const size_t steps = row_bytes / STEP_BYTES;
-    const size_t panel_bytes = steps * PANEL_STEP_BYTES;
-    const size_t count = tile_count(tokens);
-    const size_t ahead_step = (panel_bytes / count + steps - 1) / steps;
-    for (size_t panel = 0; panel < ending->outputs; panel += TILE_COLUMNS) {
-        for (size_t i = 0; i < count; i++) {
-            const size_t first = tokens * i / count;
-            const size_t rows = tokens * (i + 1) / count - first;
-            expect_finish(ending, panel, first, rows);
-            tiles[rows](input + first * row_bytes, row_bytes, weights, steps, block, TILE_COLUMNS,
-                        weights + panel_bytes + panel_bytes * i / count, ahead_step);
-            finish(product, ending, block, panel, first, rows);
-        }
-        weights += panel_bytes;
-    }
 }
 
 /* ---- LayerNorm ---- */

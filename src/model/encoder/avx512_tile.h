@@ -31,27 +31,40 @@ static inline __attribute__((always_inline)) vector multiply_add(const enum prod
     return sum;
 }
 
-/* The sums of a tile. `rows` and `product` are constants wherever this is inlined: the loops over rows vanish and the sums
- * are registers. Rows of a are a_step bytes apart. */
-static inline __attribute__((always_inline)) void tile_sums(const enum product product, const size_t rows,
-                                                            const char *a, size_t a_step, const char *b,
-                                                            size_t steps, const char *ahead,
-                                                            size_t ahead_step, vector left[static TILE_ROWS],
-                                                            vector right[static TILE_ROWS])
+static inline __attribute__((always_inline)) void tile_clear(const size_t rows, vector left[static TILE_ROWS],
+                                                             vector right[static TILE_ROWS])
 {
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; r++) {
         left[r] = v_all(0);
         right[r] = v_all(0);
     }
-    for (size_t step = 0; step < steps; step++) {
-        _mm_prefetch(ahead + step * ahead_step, _MM_HINT_T1);
-        const __m512i b_left = _mm512_load_si512(b + step * PANEL_STEP_BYTES);
-        const __m512i b_right = _mm512_load_si512(b + step * PANEL_STEP_BYTES + sizeof(vector));
+}
+
+/* What a tile multiplies: rows of a are a_step bytes apart. A line of `ahead`, ahead_step bytes a step, is fetched into L2. */
+struct factors {
+    const char *a;
+    size_t a_step;
+    const char *b;
+    const char *ahead;
+    size_t ahead_step;
+};
+
+/* Adds steps from .. to - 1 to the sums of a tile. `rows` and `product` are constants wherever this is inlined: the loops
+ * over rows vanish and the sums are registers. */
+static inline __attribute__((always_inline)) void tile_steps(const enum product product, const size_t rows,
+                                                             const struct factors *factors, size_t from,
+                                                             size_t to, vector left[static TILE_ROWS],
+                                                             vector right[static TILE_ROWS])
+{
+    for (size_t step = from; step < to; step++) {
+        _mm_prefetch(factors->ahead + step * factors->ahead_step, _MM_HINT_T1);
+        const __m512i b_left = _mm512_load_si512(factors->b + step * PANEL_STEP_BYTES);
+        const __m512i b_right = _mm512_load_si512(factors->b + step * PANEL_STEP_BYTES + sizeof(vector));
 #pragma GCC unroll 16
         for (size_t r = 0; r < rows; r++) {
             int few = 0;
-            memcpy(&few, a + r * a_step + step * STEP_BYTES, sizeof few);
+            memcpy(&few, factors->a + r * factors->a_step + step * STEP_BYTES, sizeof few);
             const __m512i all = _mm512_set1_epi32(few);
             left[r] = multiply_add(product, left[r], all, b_left);
             right[r] = multiply_add(product, right[r], all, b_right);
@@ -60,14 +73,10 @@ static inline __attribute__((always_inline)) void tile_sums(const enum product p
 }
 
 /* Rows of c are c_step floats apart. */
-static inline __attribute__((always_inline)) void tile(const enum product product, const size_t rows,
-                                                       const char *a, size_t a_step, const char *b,
-                                                       size_t steps, float *c, size_t c_step,
-                                                       const char *ahead, size_t ahead_step)
+static inline __attribute__((always_inline)) void tile_store(const size_t rows, float *c, size_t c_step,
+                                                             const vector left[static TILE_ROWS],
+                                                             const vector right[static TILE_ROWS])
 {
-    vector left[TILE_ROWS];
-    vector right[TILE_ROWS];
-    tile_sums(product, rows, a, a_step, b, steps, ahead, ahead_step, left, right);
 #pragma GCC unroll 16
     for (size_t r = 0; r < rows; r++) {
         v_store(c + r * c_step, left[r]);
@@ -75,15 +84,24 @@ static inline __attribute__((always_inline)) void tile(const enum product produc
     }
 }
 
-typedef void tile_function(const char *a, size_t a_step, const char *b, size_t steps, float *c, size_t c_step,
-                           const char *ahead, size_t ahead_step);
+static inline __attribute__((always_inline)) void tile(const enum product product, const size_t rows,
+                                                       const struct factors *factors, size_t steps, float *c,
+                                                       size_t c_step)
+{
+    vector left[TILE_ROWS];
+    vector right[TILE_ROWS];
+    tile_clear(rows, left, right);
+    tile_steps(product, rows, factors, 0, steps, left, right);
+    tile_store(rows, c, c_step, left, right);
+}
+
+typedef void tile_function(const struct factors *factors, size_t steps, float *c, size_t c_step);
 
 #define TILE_OF(name, product, rows)                                                                         \
-    static __attribute__((noinline)) void name##_##rows(const char *a, size_t a_step, const char *b,         \
-                                                        size_t steps, float *c, size_t c_step,               \
-                                                        const char *ahead, size_t ahead_step)                \
+    static __attribute__((noinline)) void name##_##rows(const struct factors *factors, size_t steps,         \
+                                                        float *c, size_t c_step)                             \
     {                                                                                                        \
-        tile(product, rows, a, a_step, b, steps, c, c_step, ahead, ahead_step);                              \
+        tile(product, rows, factors, steps, c, c_step);                                                      \
     }
 
 /* Defines `name`, a table of functions of `type` for 1 to 14 rows, each defined by DEFINE(name, product, rows). */
@@ -106,7 +124,6 @@ typedef void tile_function(const char *a, size_t a_step, const char *b, size_t s
         NULL,     name##_1, name##_2,  name##_3,  name##_4,  name##_5,  name##_6,  name##_7,                 \
         name##_8, name##_9, name##_10, name##_11, name##_12, name##_13, name##_14,                           \
     };
-#define TILES(name, product) TILES_BY(TILE_OF, tile_function, name, product)
 
 /* Rows are shared out evenly over the fewest tiles: 16 rows are 8 + 8, not 14 + 2. */
 static inline size_t tile_count(size_t rows)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/encoder/pages.h"
 
 enum { ALIGNMENT = 64 };
 
@@ -55,13 +56,13 @@ int heddle_encoder_workspace_create(const struct heddle_model_config *config,
     const size_t total = 2 * rounded(floats) + rounded(narrow) + rounded(3 * activations) +
                          rounded(activations) + rounded(wide) + rounded(scratch);
     struct heddle_encoder_workspace *workspace = heddle_calloc(1, sizeof *workspace);
-    void *block = heddle_malloc(total + ALIGNMENT);
+    void *block = NULL;
+    char *next = heddle_pages_allocate(total, &block);
     if (workspace == NULL || block == NULL) {
         free(block);
         free(workspace);
         return heddle_error_out_of_memory(error);
     }
-    char *next = (char *)block + (ALIGNMENT - (uintptr_t)block % ALIGNMENT) % ALIGNMENT;
     workspace->config = *config;
     workspace->kernel = kernel;
     workspace->block = block;

@@ -6,6 +6,9 @@
  */
 #if defined(__x86_64__) && defined(__AVX512BF16__)
 #include "model/encoder/avx512_attention.h"
+#include "model/encoder/avx512_dense.h"
+
+DENSE(PRODUCT_BF16)
 
 /* Round to nearest, ties to even; weights are finite. */
 static inline uint32_t narrow_bits(float x)
@@ -34,13 +37,9 @@ static void gemm(const struct heddle_linear *linear, const void *input, size_t t
                  enum heddle_epilogue epilogue, const float *residual, void *output, void *scratch)
 {
     (void)scratch; /* nothing is kept between the steps */
-    const struct ending ending = {.epilogue = epilogue,
-                                  .bias = linear->bias,
-                                  .residual = residual,
-                                  .output = output,
-                                  .outputs = linear->outputs};
-    dense(PRODUCT_BF16, bf16_tiles, &ending, input, linear->weights, linear->inputs * sizeof(uint16_t),
-          tokens);
+    const struct ending ending = {
+        .bias = linear->bias, .residual = residual, .output = output, .outputs = linear->outputs};
+    dense(epilogue, &ending, input, linear->weights, linear->inputs * sizeof(uint16_t), tokens);
 }
 
 /* __builtin_cpu_supports also asks XGETBV whether the operating system saves the registers. */

@@ -9,8 +9,9 @@
  */
 #if defined(__x86_64__) && defined(__AVX512VNNI__) && defined(__AVX512BF16__)
 #include "model/encoder/avx512_attention.h"
+#include "model/encoder/avx512_dense.h"
 
-TILES(int8_tiles, PRODUCT_INT8)
+DENSE(PRODUCT_INT8)
 
 /* ---- weights ---- */
 
@@ -84,42 +85,70 @@ static size_t gemm_bytes(size_t tokens, size_t inputs)
     return tokens * inputs + 2 * tokens * sizeof(float);
 }
 
-/* 32 bf16 in a register are 16 floats (the odd ones) with 16 bits too many, and 16 more once shifted. The bits too many
- * change the last digit of a bf16 at most, so smallest and largest are taken with them. */
-static inline vector evens(__m512i pairs)
+/* Bits of bf16 numbers, taken as whole numbers, are in the numbers' order where these are positive, and without sign those
+ * of negative numbers are above all others and in the reverse order. So the largest number is the largest with sign, and the
+ * smallest the largest without, if any is negative; zero is always among them. */
+struct extremes {
+    float least; /* <= 0 */
+    float most;  /* >= 0 */
+};
+
+static inline float widened(unsigned bits)
 {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
+    const uint32_t wide = (uint32_t)bits << 16;
+    float number = 0;
+    memcpy(&number, &wide, sizeof number);
+    return number;
 }
 
-static inline __m512i to_bytes(__m512i pairs, vector by, vector zero)
+static inline struct extremes extremes_of(const uint16_t *row, size_t inputs)
+{
+    enum { MINUS_ZERO = 0x8000 };
+    __m512i with_sign = _mm512_setzero_si512();
+    __m512i without = _mm512_setzero_si512();
+    for (size_t i = 0; i < inputs; i += TILE_COLUMNS) {
+        const __m512i bits = _mm512_load_si512(row + i);
+        with_sign = _mm512_max_epi16(with_sign, bits);
+        without = _mm512_max_epu16(without, bits);
+    }
+    /* To 32 bits, for which there are reductions: of each pair the larger one. */
+    const __m512i low = _mm512_set1_epi32(0xffff);
+    const __m512i most = _mm512_max_epi32(_mm512_and_si512(with_sign, low), _mm512_srli_epi32(with_sign, 16));
+    const __m512i least = _mm512_max_epi32(_mm512_and_si512(without, low), _mm512_srli_epi32(without, 16));
+    const unsigned least_bits = (unsigned)_mm512_reduce_max_epi32(least);
+    return (struct extremes){
+        .least = least_bits > MINUS_ZERO ? widened(least_bits) : 0,
+        .most = widened((unsigned)_mm512_reduce_max_epi32(most)),
+    };
+}
+
+/* 32 bf16 x -> 32 bytes of x by + zero. A float of 1.5 x 2^23 and a whole number has that number in its lowest bits, so adding
+ * rounds; `shift` is that and zero. */
+static inline __m256i to_bytes(__m512i pairs, vector by, vector shift)
 {
     const __m512i mask = _mm512_set1_epi32((int)0xffff0000);
+    const vector evens = _mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16));
     const vector odds = _mm512_castsi512_ps(_mm512_and_si512(pairs, mask));
-    const __m512i even = _mm512_cvtps_epi32(v_fma(evens(pairs), by, zero));
-    const __m512i odd = _mm512_cvtps_epi32(v_fma(odds, by, zero));
-    return _mm512_or_si512(even, _mm512_slli_epi32(odd, 16)); /* 0 .. 255 in 16 bits each, in order */
+    const __m512i even = _mm512_castps_si512(v_fma(evens, by, shift));
+    const __m512i odd = _mm512_slli_epi32(_mm512_castps_si512(v_fma(odds, by, shift)), 8);
+    enum { FIRST_CHOOSES = 0xca }; /* a bit of the second where the first has one, else of the third */
+    return _mm512_cvtepi32_epi16(
+        _mm512_ternarylogic_epi32(_mm512_set1_epi32(0xff), even, odd, FIRST_CHOOSES));
 }
 
 /* One token's inputs, bf16 -> u8. */
 static void quantize_row(const uint16_t *row, size_t inputs, uint8_t *out, float *scale_out, float *zero_out)
 {
-    vector smallest = v_all(0);
-    vector largest = v_all(0);
-    for (size_t i = 0; i < inputs; i += TILE_COLUMNS) {
-        const __m512i pairs = _mm512_load_si512(row + i);
-        const vector odds = _mm512_castsi512_ps(pairs);
-        smallest = v_min(smallest, v_min(evens(pairs), odds));
-        largest = v_max(largest, v_max(evens(pairs), odds));
-    }
-    const float low = _mm512_reduce_min_ps(smallest);
-    const float width = v_largest(largest) - low;
+    const float whole = 12582912.0f; /* 1.5 x 2^23 */
+    const struct extremes extremes = extremes_of(row, inputs);
+    const float width = extremes.most - extremes.least;
     /* 254.4, not 255: rounded twice, the largest must not become 256. */
     const float scale = width > 1e-20f ? width / 254.4f : 1.0f;
-    const float zero = __builtin_rintf(-low / scale);
+    const float zero = __builtin_rintf(-extremes.least / scale);
     const vector by = v_all(1 / scale);
+    const vector shift = v_all(zero + whole);
     for (size_t i = 0; i < inputs; i += TILE_COLUMNS) {
-        const __m512i words = to_bytes(_mm512_load_si512(row + i), by, v_all(zero));
-        _mm256_store_si256((__m256i *)(void *)(out + i), _mm512_cvtepi16_epi8(words));
+        _mm256_store_si256((__m256i *)(void *)(out + i), to_bytes(_mm512_load_si512(row + i), by, shift));
     }
     *scale_out = scale;
     *zero_out = scale * zero;
@@ -138,8 +167,7 @@ static void gemm(const struct heddle_linear *linear, const void *input, size_t t
     }
     const float *weight_scales =
         (const float *)(const void *)((const char *)linear->weights + linear->outputs * inputs);
-    const struct ending ending = {.epilogue = epilogue,
-                                  .bias = linear->bias,
+    const struct ending ending = {.bias = linear->bias,
                                   .residual = residual,
                                   .output = output,
                                   .outputs = linear->outputs,
@@ -147,7 +175,7 @@ static void gemm(const struct heddle_linear *linear, const void *input, size_t t
                                   .token_zeros = quantized.zeros,
                                   .weight_scales = weight_scales,
                                   .weight_sums = weight_scales + linear->outputs};
-    dense(PRODUCT_INT8, int8_tiles, &ending, (const char *)quantized.rows, linear->weights, inputs, tokens);
+    dense(epilogue, &ending, (const char *)quantized.rows, linear->weights, inputs, tokens);
 }
 
 /* __builtin_cpu_supports also asks XGETBV whether the operating system saves the registers. */

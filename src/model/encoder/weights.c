@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/memory.h"
+#include "model/encoder/pages.h"
 #include "model/model_file.h"
 #include "model/weight_files.h"
 
-enum { ALIGNMENT = 64, HUGE_PAGE = 2 * 1024 * 1024, NAME_MAX_BYTES = 160, PREFIX_MAX_BYTES = 64 };
+enum { ALIGNMENT = 64, NAME_MAX_BYTES = 160, PREFIX_MAX_BYTES = 64 };
 
 /* Numbers that are converted, checked and scaled together: they stay in the first cache. */
 enum { BLOCK_NUMBERS = 4096 };
@@ -69,16 +69,12 @@ static int allocate(struct heddle_weights *weights, struct heddle_error *error)
     const size_t wider =
         config->intermediate > 3 * config->hidden ? config->intermediate : 3 * config->hidden;
     weights->block_bytes = packed_bytes(weights);
-    weights->block = heddle_malloc(weights->block_bytes + HUGE_PAGE);
+    weights->next = heddle_pages_allocate(weights->block_bytes, &weights->block);
     weights->layers = heddle_calloc(config->layers, sizeof *weights->layers);
     weights->staging = heddle_malloc((wider * config->hidden + wider) * sizeof(float));
     if (weights->block == NULL || weights->layers == NULL || weights->staging == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    const uintptr_t start = (uintptr_t)weights->block;
-    weights->next = (char *)weights->block + (HUGE_PAGE - start % HUGE_PAGE) % HUGE_PAGE;
-    /* Large pages save the walk over 10,000 small ones a group; where there are none the hint is ignored. */
-    (void)madvise(weights->next, weights->block_bytes, MADV_HUGEPAGE);
     return HEDDLE_OK;
 }
 

@@ -427,6 +427,53 @@ static void narrow_dense_layers_equal_double_arithmetic_but_for_rounding(void **
     with_each_narrow_kernel(check_narrow_dense);
 }
 
+/* What a token's inputs may look like; each alone decides how they are rounded. */
+static float one_sided(size_t token, float x)
+{
+    switch (token % 6) {
+    case 0: return fabsf(x);
+    case 1: return -fabsf(x);
+    case 2: return -0.0f;
+    case 3: return 1e30f * x;
+    case 4: return 1e-15f * x;
+    default: return x > 0 ? x : 0;
+    }
+}
+
+static void check_one_sided(const struct heddle_kernel *kernel)
+{
+    const double allowed = kernel->precision == HEDDLE_PRECISION_BF16 ? 0.004 : 0.012;
+    struct narrow_dense made = make_narrow_dense(kernel);
+    memset(made.dense.linear.bias, 0, OUTPUTS * sizeof(float));
+    for (size_t i = 0; i < TOKENS * INPUTS; i++) {
+        made.dense.input[i] = one_sided(i / INPUTS, made.dense.input[i]);
+        uint32_t bits = 0;
+        memcpy(&bits, &made.dense.input[i], sizeof bits);
+        made.input[i] = (uint16_t)(bits >> 16);
+        made.dense.input[i] = widened(made.input[i]);
+    }
+    kernel->gemm(&made.dense.linear, made.input, TOKENS, HEDDLE_EPILOGUE_BIAS, NULL, made.output,
+                 made.scratch);
+    for (size_t t = 0; t < TOKENS; t++) {
+        double errors = 0;
+        double squares = 0;
+        for (size_t n = 0; n < OUTPUTS; n++) {
+            const double expected = expected_output(&made.dense, t, n, HEDDLE_EPILOGUE_BIAS);
+            const double got = (double)widened(((uint16_t *)made.output)[t * OUTPUTS + n]);
+            errors += (got - expected) * (got - expected);
+            squares += expected * expected;
+        }
+        assert_true(errors <= allowed * allowed * squares);
+    }
+    free_narrow_dense(&made);
+}
+
+static void inputs_of_one_sign_of_any_size_or_all_zero_are_rounded_to_their_own_scale(void **state)
+{
+    (void)state;
+    with_each_narrow_kernel(check_one_sided);
+}
+
 /* Every number of tokens, at every place among others a hundred times larger: the same bits. */
 static void check_narrow_alone(const struct heddle_kernel *kernel)
 {
@@ -593,6 +640,7 @@ int main(void)
         cmocka_unit_test(attention_equals_double_arithmetic_for_any_length),
         cmocka_unit_test(large_scores_do_not_overflow),
         cmocka_unit_test(narrow_dense_layers_equal_double_arithmetic_but_for_rounding),
+        cmocka_unit_test(inputs_of_one_sign_of_any_size_or_all_zero_are_rounded_to_their_own_scale),
         cmocka_unit_test(a_narrow_token_has_the_same_bits_with_any_neighbours),
         cmocka_unit_test(narrow_attention_equals_double_arithmetic_but_for_rounding),
         cmocka_unit_test(narrow_scores_of_any_size_give_a_softmax),
