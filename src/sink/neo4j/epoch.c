@@ -73,12 +73,15 @@ static const char *name_of(const struct heddle_target *target)
 static bool is_first_of_name(const struct names *names, size_t index)
 {
     const struct heddle_target *targets = names->options->targets;
+    if (targets[index].kind != names->kind) {
+        return false; /* queries have no name */
+    }
     for (size_t i = 0; i < index; i++) {
         if (targets[i].kind == names->kind && strcmp(name_of(&targets[i]), name_of(&targets[index])) == 0) {
             return false;
         }
     }
-    return targets[index].kind == names->kind;
+    return true;
 }
 
 static void put_names(struct heddle_pack *pack, const void *context)
