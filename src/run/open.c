@@ -210,6 +210,7 @@ static int fill(struct heddle_run *run, struct heddle_error *error)
     heddle_rejects_follow(run->rejects, &run->counters.rows_read);
     HEDDLE_TRY(heddle_run_open_streams(run, error));
     HEDDLE_TRY(heddle_run_shard_check(run, error));
+    HEDDLE_TRY(heddle_tally_open(run, error));
     HEDDLE_TRY(open_models(run, error));
     return open_recorder(run, error);
 }

@@ -96,6 +96,7 @@ static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limi
     run->unit = heddle_run_unit(run);
     HEDDLE_TRY(heddle_claim_check(run->claim, error));
     HEDDLE_TRY(heddle_recorder_begin(run->recorder, run->unit, heddle_sink_epoch(run->sink), error));
+    heddle_tally_begin(run);
     HEDDLE_TRY(heddle_sink_begin(run->sink, run->unit, error));
     struct heddle_micro_batches *batches = run->streams[index].batches;
     HEDDLE_TRY(check_limit(run, &run->plan->passes[index], heddle_micro_batches_part(batches, limit), error));
@@ -103,12 +104,16 @@ static int micro_batch_begin(struct heddle_run *run, size_t index, uint64_t limi
 }
 
 /* All its rows are in the graph, or rejected: it is committed; then its record may go, and its marks. */
-static int micro_batch_end(struct heddle_run *run, size_t index, struct heddle_error *error)
+static int micro_batch_end(struct heddle_run *run, size_t index, uint64_t rows, uint64_t unreadable,
+                           struct heddle_error *error)
 {
     bool whole = false;
+    const bool is_first = run->streams[index].is_first;
     HEDDLE_TRY(heddle_claim_check(run->claim, error));
     HEDDLE_TRY(heddle_rejects_end(run->rejects, error));
+    HEDDLE_TRY(heddle_tally_write(run, is_first ? rows : 0, is_first ? unreadable : 0, error));
     HEDDLE_TRY(heddle_micro_batches_done(run->streams[index].batches, &whole, error));
+    heddle_tally_done(run);
     HEDDLE_TRY(heddle_recorder_end(run->recorder, error));
     HEDDLE_TRY(heddle_sink_forget(run->sink, run->unit, error));
     run->receipt.micro_batches++;
@@ -128,6 +133,7 @@ static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_e
     HEDDLE_TRY(micro_batch_begin(run, index, limit_left(run, stream), &source, error));
     const uint64_t rows = rows_of(source);
     const uint64_t unreadable = heddle_source_rows_rejected(source);
+    const uint64_t counted = atomic_load(&run->counters.rows_read);
     struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
     struct heddle_embedding_memory memory =
         heddle_recorder_memory(run->recorder, run->plan->targets, pass->targets, pass->target_count);
@@ -145,12 +151,13 @@ static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_e
     };
     const int status = heddle_pipeline_run(&pipeline, error);
     stream->rows += rows_of(source) - rows;
-    stream->unreadable += heddle_source_rows_rejected(source) - unreadable;
+    const uint64_t bad = heddle_source_rows_rejected(source) - unreadable;
+    stream->unreadable += bad;
     if (pipeline.slot_count > 0) {
         run->receipt.embedded = pipeline.embedded;
     }
     HEDDLE_TRY(status);
-    return micro_batch_end(run, index, error);
+    return micro_batch_end(run, index, atomic_load(&run->counters.rows_read) - counted, bad, error);
 }
 
 /* ---- one pass ---- */

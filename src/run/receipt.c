@@ -27,6 +27,16 @@ int heddle_receipt_check(const struct heddle_receipt *receipt, struct heddle_err
                                     counts->matched, counts->folded, counts->rejected);
         }
     }
+    for (size_t i = 0; i < receipt->load.target_count; i++) {
+        const struct heddle_totals_target *target = &receipt->load.targets[i];
+        if (target->counts.read != accounted(&target->counts)) {
+            return heddle_error_set(
+                error, HEDDLE_UNBALANCED,
+                "the totals of target '%s' over all runs of the load do not balance: %" PRIu64
+                " rows, and %" PRIu64 " of them accounted for",
+                target->name, target->counts.read, accounted(&target->counts));
+        }
+    }
     return HEDDLE_OK;
 }
 
@@ -44,13 +54,25 @@ static int name_width(const struct heddle_receipt *receipt)
 static void print_targets(const struct heddle_receipt *receipt, int width, struct heddle_buffer *out)
 {
     for (size_t i = 0; i < receipt->target_count; i++) {
-        const struct heddle_target_counts *counts = &receipt->targets[i].counts;
-        char read[32], created[32], matched[32], folded[32], rejected[32];
-        heddle_buffer_append_format(
-            out, "  %-*s  %s = %s created + %s matched + %s folded + %s rejected\n", width,
-            receipt->targets[i].name, heddle_text_grouped(counts->read, read),
-            heddle_text_grouped(counts->created, created), heddle_text_grouped(counts->matched, matched),
-            heddle_text_grouped(counts->folded, folded), heddle_text_grouped(counts->rejected, rejected));
+        const struct heddle_totals_target target = {receipt->targets[i].name, receipt->targets[i].counts};
+        heddle_totals_print_target(&target, width, out);
+    }
+}
+
+/* Of a load that took more than this run: the whole of it, so far. */
+static void print_load(const struct heddle_receipt *receipt, int width, struct heddle_buffer *out)
+{
+    const struct heddle_totals *load = &receipt->load;
+    char rows[32], batches[32], mine[32];
+    if (load->micro_batches <= receipt->micro_batches) {
+        return;
+    }
+    heddle_buffer_append_format(out, "the load so far: %s rows in %s micro-batches, %s of them in this run\n",
+                                heddle_text_grouped(load->rows_read, rows),
+                                heddle_text_grouped(load->micro_batches, batches),
+                                heddle_text_grouped(receipt->micro_batches, mine));
+    for (size_t i = 0; i < load->target_count; i++) {
+        heddle_totals_print_target(&load->targets[i], width, out);
     }
 }
 
@@ -153,6 +175,7 @@ void heddle_receipt_print(const struct heddle_receipt *receipt, struct heddle_bu
                                     heddle_text_grouped(receipt->rejected, rejected),
                                     receipt->rejects_folder);
     }
+    print_load(receipt, width, out);
 }
 
 static json_t *time_json(const struct heddle_receipt_time *time)
@@ -165,13 +188,8 @@ static json_t *targets_json(const struct heddle_receipt *receipt)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < receipt->target_count; i++) {
-        const struct heddle_target_counts *counts = &receipt->targets[i].counts;
         json_array_append_new(
-            array,
-            json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "target", receipt->targets[i].name, "read",
-                      (json_int_t)counts->read, "created", (json_int_t)counts->created, "matched",
-                      (json_int_t)counts->matched, "folded", (json_int_t)counts->folded, "rejected",
-                      (json_int_t)counts->rejected, "vectors", (json_int_t)counts->vectors));
+            array, heddle_totals_target_json(receipt->targets[i].name, &receipt->targets[i].counts));
     }
     return array;
 }
@@ -232,12 +250,14 @@ int heddle_receipt_json(const struct heddle_receipt *receipt, const char *status
                         struct heddle_buffer *out, struct heddle_error *error)
 {
     json_t *root = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o}, s:I, "
+        "{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o, s:o}, "
+        "s:I, "
         "s:o}",
         "status", status, "job", receipt->job, "load_id", receipt->load_id, "to", receipt->to,
         "micro_batches", (json_int_t)receipt->micro_batches, "rows_read", (json_int_t)receipt->rows_read,
         "rows_unreadable", (json_int_t)receipt->rows_unreadable, "rejected", (json_int_t)receipt->rejected,
-        "rejects_folder", receipt->rejects_folder, "targets", targets_json(receipt), "embedding",
+        "rejects_folder", receipt->rejects_folder, "targets", targets_json(receipt), "load",
+        heddle_totals_json(&receipt->load), "embedding",
         receipt->model[0] == '\0' ? json_null() : embedding_json(receipt), "writing",
         writing_json(&receipt->sink), "time", "total", time_json(&receipt->total), "read",
         time_json(&receipt->read), "embed", time_json(&receipt->embed), "write", time_json(&receipt->write),

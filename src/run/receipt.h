@@ -8,6 +8,7 @@
 #include <heddle/embed.h>
 
 #include "base/buffer.h"
+#include "run/checkpoint/totals.h"
 #include "run/kept/kept_vectors.h"
 #include "sink/sink.h"
 
@@ -31,11 +32,12 @@ struct heddle_receipt {
     const char *precision;
     struct heddle_receipt_target *targets;
     size_t target_count;
-    uint64_t micro_batches;   /* that this run did; 0: nothing was new */
-    const char *checkpoint;   /* its folder */
-    uint64_t rows_read;       /* from the sources, first passes */
-    uint64_t rows_unreadable; /* rejected at stage read */
-    uint64_t rejected;        /* reject records written, all targets */
+    struct heddle_totals load; /* all runs so far: the micro-batches that are committed */
+    uint64_t micro_batches;    /* that this run did; 0: nothing was new */
+    const char *checkpoint;    /* its folder */
+    uint64_t rows_read;        /* from the sources, first passes */
+    uint64_t rows_unreadable;  /* rejected at stage read */
+    uint64_t rejected;         /* reject records written, all targets */
     const char *rejects_folder;
     struct heddle_embed_statistics embedded;
     struct heddle_kept_vectors_statistics kept; /* what a resume had not to embed, or embedded again */

@@ -13,6 +13,7 @@
 #include "run/rejects/rejects.h"
 #include "run/run.h"
 #include "run/stores.h"
+#include "run/tally.h"
 #include "run/checkpoint/trigger.h"
 
 struct heddle_run_model {
@@ -76,6 +77,7 @@ struct heddle_run {
     struct heddle_pipeline_counters counters; /* of the pass that runs */
 
     struct heddle_receipt receipt;
+    struct heddle_tally tally;
 };
 
 /* Opens the streams of all passes and looks at what is there. */

@@ -12,9 +12,9 @@
 
 /* load.json goes first: with a part of the rest gone, nobody may go on. metadata, offsets, commits, sources and state are
  * Spark's, the others ours (streams holds a checkpoint for each pass of a load with several). */
-static const char *const kept_names[] = {"load.json", "journal",      "vectors", "progress", "offsets",
-                                         "commits",   "sources",      "state",   "metadata", "rejects",
-                                         "replayed",  "receipt.json", "streams", "schema",   ".metadata.crc"};
+static const char *const kept_names[] = {
+    "load.json", "journal", "vectors",  "progress",     "offsets", "commits", "sources",       "state",
+    "metadata",  "rejects", "replayed", "receipt.json", "streams", "schema",  ".metadata.crc", "totals.json"};
 
 /* A checkpoint's folders are at most this deep (state/OPERATOR/PARTITION/FILE). */
 enum { DEPTH_MAX = 16 };

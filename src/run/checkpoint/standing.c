@@ -20,10 +20,14 @@
 /* More streams or targets than any job has passes are somebody else's folders. */
 enum { NAMES_MAX = 4096, FILE_BYTES_MAX = 16 * 1024 * 1024 };
 
+/* Of the first column; one blank follows it, and two follow the name in a line of totals. */
+enum { NAME_WIDTH = 9 };
+
 #define REJECTS_BYTES_MAX ((size_t)4 << 30)
 
 struct reading {
     struct heddle_standing *status;
+    uint64_t units; /* of all streams */
     struct heddle_depot *depot;
     struct heddle_arena *arena;
     struct heddle_error *error;
@@ -157,6 +161,7 @@ static int read_stream(struct reading *reading, const char *name, const char *fo
     stream->foreign = batch.foreign;
     stream->committed = heddle_standing_offset(batch.start, reading->arena);
     stream->offset = heddle_standing_offset(heddle_checkpoint_newest(checkpoint), reading->arena);
+    reading->units += heddle_checkpoint_units(checkpoint);
     heddle_checkpoint_close(checkpoint);
     reading->status->stream_count++;
     return stream->committed == NULL || stream->offset == NULL ? out_of_memory(reading) : HEDDLE_OK;
@@ -330,6 +335,8 @@ static int read_all(struct reading *reading)
     HEDDLE_TRY(read_load(reading));
     HEDDLE_TRY(read_lock(reading));
     HEDDLE_TRY(read_streams(reading));
+    HEDDLE_TRY(heddle_totals_read(reading->depot, reading->status->folder, reading->status->load,
+                                  reading->units, reading->arena, &reading->status->totals, reading->error));
     HEDDLE_TRY(read_rejects(reading));
     return read_journal(reading);
 }
@@ -370,6 +377,25 @@ static void print_stream(const struct heddle_standing_stream *stream, struct hed
     }
 }
 
+static void print_totals(const struct heddle_totals *totals, struct heddle_buffer *text)
+{
+    char rows[32], first[32];
+    if (totals->micro_batches == 0) {
+        return;
+    }
+    heddle_buffer_append_format(text, "  %-10s %s rows", "loaded",
+                                heddle_text_grouped(totals->rows_read, rows));
+    if (totals->first > 0) {
+        heddle_buffer_append_format(text,
+                                    ", without those of the first %s micro-batches, which nobody counted",
+                                    heddle_text_grouped(totals->first, first));
+    }
+    heddle_buffer_append_byte(text, '\n');
+    for (size_t i = 0; i < totals->target_count; i++) {
+        heddle_totals_print_target(&totals->targets[i], NAME_WIDTH, text);
+    }
+}
+
 void heddle_standing_print(const struct heddle_standing *status, struct heddle_buffer *text)
 {
     char number[32];
@@ -384,6 +410,7 @@ void heddle_standing_print(const struct heddle_standing *status, struct heddle_b
     for (size_t i = 0; i < status->stream_count; i++) {
         print_stream(&status->streams[i], text);
     }
+    print_totals(&status->totals, text);
     if (status->recorded) {
         heddle_buffer_append_format(text,
                                     "  cut short  in micro-batch %" PRIu64
@@ -428,11 +455,11 @@ int heddle_standing_json(const struct heddle_standing *status, struct heddle_buf
                             json_integer((json_int_t)status->rejects[i].count));
     }
     json_t *object =
-        json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:b, s:I, s:s, s:I}", "checkpoint", status->folder,
+        json_pack("{s:s, s:s, s:s, s:b, s:o, s:o, s:b, s:I, s:s, s:I, s:o}", "checkpoint", status->folder,
                   "load_id", status->load, "precision", status->precision, "running", status->running,
                   "streams", streams_json(status), "rejected", rejects, "cut_short", status->recorded,
                   "unresolved", (json_int_t)status->unresolved, "last_run", status->last_run, "rows_read",
-                  (json_int_t)status->rows_read);
+                  (json_int_t)status->rows_read, "load", heddle_totals_json(&status->totals));
     char *dump = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2));
     json_decref(object);
     if (dump == NULL) {

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "fs/depot.h"
+#include "run/checkpoint/totals.h"
 
 /* One stream of the load: a pass over one of its tables. */
 struct heddle_standing_stream {
@@ -38,12 +39,13 @@ struct heddle_standing {
     size_t stream_count;
     struct heddle_standing_rejects *rejects;
     size_t reject_count;
-    bool recorded;        /* a micro-batch is under way and stands in the journal */
-    uint64_t unit;        /* its number */
-    uint64_t runs;        /* that have taken it up */
-    size_t unresolved;    /* transactions whose outcome the next run asks the database for */
-    const char *last_run; /* status of the last receipt: "ok", …; "" = none */
-    uint64_t rows_read;   /* by that run */
+    bool recorded;               /* a micro-batch is under way and stands in the journal */
+    uint64_t unit;               /* its number */
+    uint64_t runs;               /* that have taken it up */
+    size_t unresolved;           /* transactions whose outcome the next run asks the database for */
+    const char *last_run;        /* status of the last receipt: "ok", …; "" = none */
+    uint64_t rows_read;          /* by that run */
+    struct heddle_totals totals; /* of all runs */
 };
 
 /* `folder` may be in a store, which is asked by `settings` (NULL = none). Errors: HEDDLE_IO (no checkpoint there; damaged: file

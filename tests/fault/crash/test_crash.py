@@ -32,6 +32,10 @@ POINTS_DISK = {"journal.write": 12, "journal.torn": 12, "journal.written": 12, "
 POINTS_WIRE = {"wire.sent": 30, "wire.answered": 30}
 POINTS_FILE = {"file.write": 40}
 EMBED_THREADS, SHARE_TEXTS = 2, 32
+# Targets that create, and what the graph's own counts call what they made; of a file, whose marks hold the sums of each
+# transaction, those that merge are known as exactly.
+CREATED = {"event": "events", "removal": "removals", "removed_from": "removed_from", "lost": "lost"}
+MERGED = {"aircraft": "aircraft", "component": "components"}
 settings = {}
 
 
@@ -119,6 +123,23 @@ class Load(unittest.TestCase):
         if marks is not None:
             self.assertEqual(marks, set(), "marks of finished micro-batches stay behind")
 
+    def check_totals(self, receipt):
+        """What the receipt says of the whole load, over all the runs that were killed, is what the table and the graph hold."""
+        counts = self.graph.counts()
+        load = receipt["load"]
+        self.assertEqual((load["first"], load["rows_read"], load["rows_unreadable"]), (0, self.rows, 0), load)
+        targets = {target["target"]: target for target in load["targets"]}
+        for name, target in targets.items():
+            self.assertEqual(target["read"], self.rows, name)
+            self.assertEqual(target["read"], sum(target[part] for part in ("created", "matched", "folded", "rejected")), target)
+        exact = {**CREATED, **MERGED} if settings["target"].startswith("duckdb:") else CREATED
+        for name, there in exact.items():
+            self.assertEqual(targets[name]["created"], counts[there], targets[name])
+        self.assertEqual(targets["event"]["vectors"], counts["vectors"])
+        done = subprocess.run([settings["heddle"], "status", "checkpoint", "--json"], cwd=self.folder, capture_output=True,
+                              text=True, check=True)
+        self.assertEqual(json.loads(done.stdout)["load"], load)
+
     def texts(self):
         """Rows that have a text, as heddle cat reads them."""
         done = subprocess.run([settings["heddle"], "cat", "rows", "--columns", "RMV_REA_TX"], cwd=self.folder,
@@ -152,6 +173,7 @@ class Load(unittest.TestCase):
                 self.fail(f"exit {code} at {point or after_s}: {said}")
         receipt = receipt or self.finish(*more)
         self.check_graph(self.texts_expected)
+        self.check_totals(receipt)
         return used, receipt
 
     def kill_many(self, kills, a_load, next_kill, *more):

@@ -188,8 +188,8 @@ static void fresh_deletes_what_runs_keep_and_nothing_else(void **state)
 {
     (void)state;
     static const char *const gone[] = {
-        "journal/1/a", "rejects/removal.jsonl", "offsets/0",        "commits/0",
-        "metadata",    "receipt.json",          "state/0/0/1.delta"};
+        "journal/1/a", "rejects/removal.jsonl", "offsets/0",         "commits/0",
+        "metadata",    "receipt.json",          "state/0/0/1.delta", "totals.json"};
     char name[160];
     for (size_t i = 0; i < sizeof gone / sizeof gone[0]; i++) {
         snprintf(name, sizeof name, "%s", in_folder(gone[i]));
