@@ -115,8 +115,8 @@ static int open_claim(struct heddle_run *run, struct heddle_error *error)
     }
     if (given != NULL) {
         HEDDLE_TRY(heddle_stamp_check_id(run->receipt.load_id, error));
-        HEDDLE_TRY(
-            heddle_stamp_targets(run->plan->targets, run->plan->target_count, run->receipt.load_id, error));
+        /* All shards stamp alike: what they made is one load's, to be taken back as one. */
+        HEDDLE_TRY(heddle_stamp_targets(run->plan->targets, run->plan->target_count, run->group, error));
     }
     HEDDLE_TRY(open_depot(run, place, error));
     const bool fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0;

@@ -17,7 +17,7 @@ import unittest
 
 HEDDLE = ""
 ENV_FILE = ""
-LABELS = ("HeddleTestFlight", "HeddleTestTail", "HeddleLoad", "HeddleTx")
+LABELS = ("HeddleTestFlight", "HeddleTestTail", "HeddleLoad", "HeddleTx", "HeddlePart")
 
 
 def start(*arguments, cwd):
@@ -151,6 +151,24 @@ class Clean(unittest.TestCase):
         self.cypher("MATCH (l:HeddleLoad {id: 'x1'}) SET l.heartbeat = timestamp() RETURN 1 AS one")
         self.assertIn("is running on", heddle("clean", "one.json", "--load", "x1", "--yes", cwd=self.folder, code=5))
         self.assertEqual(self.graph(), was)
+
+    def test_shards_are_taken_back_as_one_load(self):
+        self.load(self.job("before", 0, 40, 5))
+        was = self.graph()
+        job = self.job("load", 40, 300, 8)
+        shards = [start("run", job, "--checkpoint", "shards.checkpoint", "--load-id", "x1", "--shard", f"{i}/2", "--json",
+                        cwd=self.folder) for i in (1, 2)]
+        said = [child.communicate(timeout=300) for child in shards]
+        self.assertEqual([child.returncode for child in shards], [0, 0], said)
+        self.assertNotEqual(self.graph(), was)
+        refused = heddle("clean", job, "--load", "x1.1of2", "--yes", cwd=self.folder, code=5)
+        self.assertIn("take that back, --load x1", refused)
+        done = self.clean(job, "x1")
+        self.assertEqual(self.part(done, "HeddleTestFlight"), (300, 300, 0))
+        self.assertEqual(self.graph(), was)
+        left = self.cypher("MATCH (l) WHERE l:HeddlePart OR l:HeddleTx OR (l:HeddleLoad AND l.id STARTS WITH 'x1') "
+                           "RETURN count(l) AS n")[0]["n"]
+        self.assertEqual(left, 0)
 
     def test_a_clean_that_is_killed_is_gone_on_with(self):
         rows = 12000

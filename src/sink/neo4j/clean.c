@@ -29,28 +29,46 @@ struct neo4j_clean {
     char owner[OWNER_TEXT];
 };
 
+/* A load is one node, or one for all its shards and one for each (shards.h); what is asked of it is asked of all. Their epochs
+ * are told by their sum. */
 static const char *const load_read =
-    "MATCH (l:HeddleLoad {id: $load}) RETURN l.job AS job, l.epoch AS epoch, l.host AS host, "
-    "timestamp() - l.heartbeat AS age, l.stamped_labels AS labels, l.stamped_types AS types";
-enum { FIELD_JOB, FIELD_EPOCH, FIELD_HOST, FIELD_AGE, FIELD_LABELS, FIELD_TYPES };
+    "MATCH (g:HeddleLoad {id: $load}) OPTIONAL MATCH (m:HeddleLoad {group: $load}) "
+    "WITH g, [g] + collect(m) AS loads UNWIND loads AS l "
+    "WITH g, sum(coalesce(l.epoch, 0)) AS epoch, collect(l.host) AS hosts, "
+    "min(timestamp() - l.heartbeat) AS age, collect(l.stamped_labels) AS labels, "
+    "collect(l.stamped_types) AS types "
+    "RETURN g.job AS job, epoch, hosts[0] AS host, age, labels[0] AS labels, types[0] AS types, "
+    "g.group AS shard_of";
+enum { FIELD_JOB, FIELD_EPOCH, FIELD_HOST, FIELD_AGE, FIELD_LABELS, FIELD_TYPES, FIELD_GROUP };
 
-static const char *const loads_of_job =
-    "MATCH (l:HeddleLoad {job: $job}) WHERE l.stamped_labels IS NOT NULL "
-    "WITH l.id AS id ORDER BY l.started_at DESC LIMIT 10 RETURN collect(id) AS ids";
+static const char *const loads_of_job = "MATCH (l:HeddleLoad {job: $job}) WHERE l.stamped_labels IS NOT NULL "
+                                        "WITH coalesce(l.group, l.id) AS id, max(l.started_at) AS started "
+                                        "ORDER BY started DESC LIMIT 10 RETURN collect(id) AS ids";
 
-/* As in epoch.c: the first SET takes the lock, and a second try finds its own name. No heartbeat: a second clean does no
+/* As in epoch.c: the first SET takes the locks, and a second try finds its own name. No heartbeat: a second clean does no
  * harm, and need not wait for one that was killed. */
 static const char *const load_take =
-    "MATCH (l:HeddleLoad {id: $load}) SET l.locked = timestamp() "
-    "WITH l WHERE l.epoch = $epoch OR l.owner = $owner "
-    "SET l.epoch = $epoch + 1, l.owner = $owner, l.heartbeat = 0, l.leaving = timestamp() "
-    "REMOVE l.locked RETURN l.epoch AS epoch";
+    "MATCH (l:HeddleLoad) WHERE l.id = $load OR l.group = $load SET l.locked = timestamp() "
+    "WITH collect(l) AS loads, sum(coalesce(l.epoch, 0)) AS seen, count(CASE l.owner WHEN $owner THEN 1 END) "
+    "AS mine "
+    "WHERE seen = $epoch OR mine = size(loads) UNWIND loads AS l "
+    "SET l.epoch = CASE WHEN mine = 0 THEN coalesce(l.epoch, 0) + 1 ELSE l.epoch END, l.owner = $owner, "
+    "l.heartbeat = 0, l.leaving = timestamp() REMOVE l.locked RETURN sum(l.epoch) AS epoch";
 
 static const char *const load_is_ours =
-    "MATCH (l:HeddleLoad {id: $load}) WHERE l.epoch = $epoch RETURN l.epoch AS epoch";
+    "MATCH (l:HeddleLoad) WHERE l.id = $load OR l.group = $load "
+    "WITH sum(coalesce(l.epoch, 0)) AS epoch WHERE epoch = $epoch RETURN epoch";
+
+static const char *const marks_delete =
+    "MATCH (l:HeddleLoad) WHERE l.id = $load OR l.group = $load WITH collect(l.id + '/') AS loads "
+    "MATCH (t:HeddleTx) WHERE any(one IN loads WHERE t.id STARTS WITH one) WITH t LIMIT $limit "
+    "DETACH DELETE t RETURN count(*) AS n";
+static const char *const parts_delete =
+    "MATCH (p:HeddlePart) WHERE p.id STARTS WITH $load + '/' WITH p LIMIT $limit DETACH DELETE p "
+    "RETURN count(*) AS n";
 
 static const char *const load_delete =
-    "MATCH (l:HeddleLoad {id: $load}) WHERE l.epoch = $epoch DETACH DELETE l";
+    "MATCH (l:HeddleLoad) WHERE l.id = $load OR l.group = $load DETACH DELETE l";
 
 static int ask(struct neo4j_clean *clean, const char *text, uint64_t limit, struct heddle_bolt_result *result,
                struct heddle_error *error)
@@ -155,6 +173,12 @@ static int judge(const struct neo4j_clean *clean, const struct heddle_bolt_resul
     const char *load = clean->options->load;
     const char *job = heddle_ask_cell_text(result, 0, FIELD_JOB);
     const struct heddle_value *age = heddle_ask_cell(result, 0, FIELD_AGE);
+    const char *group = heddle_ask_cell_text(result, 0, FIELD_GROUP);
+    if (group[0] != '\0') {
+        return heddle_error_set(error, HEDDLE_DATABASE,
+                                "load %s is one shard of load %s: take that back, --load %s", load, group,
+                                group);
+    }
     if (strcmp(job, clean->options->job) != 0) {
         return heddle_error_set(error, HEDDLE_DATABASE, "load %s is one of job %s, not of job %s", load, job,
                                 clean->options->job);
@@ -272,13 +296,14 @@ int heddle_neo4j_clean_take(void *self, struct heddle_error *error)
     struct neo4j_clean *clean = self;
     struct heddle_bolt_result result;
     HEDDLE_TRY(ask(clean, load_take, 0, &result, error));
-    if (result.record_count == 0) {
+    const int64_t epoch = heddle_ask_cell_integer(&result, 0, 0);
+    if (epoch == 0) {
         return heddle_error_set(
             error, HEDDLE_DATABASE,
             "a run has taken load %s at this very moment: nothing was deleted; stop it first",
             clean->options->load);
     }
-    clean->epoch++;
+    clean->epoch = epoch;
     return HEDDLE_OK;
 }
 
@@ -322,11 +347,24 @@ int heddle_neo4j_clean_delete(void *self, enum heddle_clean_what what, const str
     return ask_number(clean, &text, limit, deleted_out, error);
 }
 
+/* Runs a statement that deletes at most `limit` and tells how many, until it finds none. */
+static int delete_all(struct neo4j_clean *clean, const char *text, struct heddle_error *error)
+{
+    struct heddle_bolt_result result;
+    do {
+        HEDDLE_TRY(ask(clean, text, HEDDLE_MARKS_A_DELETE, &result, error));
+    } while (heddle_ask_cell_integer(&result, 0, 0) > 0);
+    return HEDDLE_OK;
+}
+
 int heddle_neo4j_clean_forget(void *self, bool all, struct heddle_error *error)
 {
     struct neo4j_clean *clean = self;
     struct heddle_bolt_result result;
-    HEDDLE_TRY(heddle_marks_delete_all(clean->connection, clean->ability.database, clean->options->load,
-                                       clean->arena, error));
-    return all ? ask(clean, load_delete, 0, &result, error) : HEDDLE_OK;
+    HEDDLE_TRY(delete_all(clean, marks_delete, error));
+    if (!all) {
+        return HEDDLE_OK;
+    }
+    HEDDLE_TRY(delete_all(clean, parts_delete, error));
+    return ask(clean, load_delete, 0, &result, error);
 }

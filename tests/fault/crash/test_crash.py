@@ -28,7 +28,7 @@ KILLED = -signal.SIGKILL
 # Step: the highest N that a run of a few hundred transactions comes to for certain.
 POINTS_DISK = {"journal.write": 12, "journal.torn": 12, "journal.written": 12, "journal.flushed": 12, "journal.removed": 2,
                "offsets.named": 2, "offsets.there": 2, "progress.named": 3, "progress.there": 3, "commits.named": 2,
-               "commits.there": 2, "vectors.torn": 3}
+               "commits.there": 2, "totals.named": 2, "totals.there": 2, "vectors.torn": 3}
 POINTS_WIRE = {"wire.sent": 30, "wire.answered": 30}
 POINTS_FILE = {"file.write": 40}
 EMBED_THREADS, SHARE_TEXTS = 2, 32

@@ -8,7 +8,7 @@
  *   journal.write    before a block is written          journal.torn     when half of it is written
  *   journal.written  before it is flushed               journal.flushed  on disk, nothing sent
  *   wire.sent        sent, no answer                    wire.answered    answered, outcome not noted
- *   offsets.named, progress.named, commits.named    before a file of the checkpoint gets its name;    *.there   behind it
+ *   offsets.named, progress.named, commits.named, totals.named    before a file of the checkpoint gets its name;    *.there   behind it
  *   journal.removed  a segment is gone                  vectors.torn     half a block of kept vectors is written
  *   rejects.torn     half a line of rejects is written  file.write       before DuckDB writes to its log
  */
@@ -167,6 +167,7 @@ static const char *checkpoint_file(const char *path)
     return strstr(path, "/commits/") != NULL   ? "commits"
            : strstr(path, "/offsets/") != NULL ? "offsets"
            : ends_with(path, "/progress")      ? "progress"
+           : ends_with(path, "/totals.json")   ? "totals"
                                                : NULL;
 }
 
