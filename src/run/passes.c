@@ -23,22 +23,21 @@ static void add_time(struct heddle_receipt_time *time, uint64_t wall_ns, uint64_
 
 /* ---- one micro-batch ---- */
 
-/* What a pass hands its batches to. */
-struct sink_outlet {
-    struct heddle_sink *sink;
-    const struct heddle_plan_pass *pass;
-};
-
 static int write_to_sink(void *context, struct heddle_batch *batch, struct heddle_error *error)
 {
-    const struct sink_outlet *outlet = context;
-    return heddle_sink_write(outlet->sink, batch, outlet->pass->targets, outlet->pass->target_count, error);
+    const struct heddle_run_unit *unit = context;
+    const struct heddle_plan_pass *pass = &unit->run->plan->passes[unit->pass];
+    return heddle_sink_write(unit->run->sink, batch, pass->targets, pass->target_count, error);
 }
 
+static void read_ahead(struct heddle_run *run, size_t index);
+
+/* The sink has all rows of the micro-batch: while it waits for the last commits, those of the next one are read and embedded. */
 static int flush_sink(void *context, struct heddle_error *error)
 {
-    const struct sink_outlet *outlet = context;
-    return heddle_sink_flush(outlet->sink, error);
+    const struct heddle_run_unit *unit = context;
+    read_ahead(unit->run, unit->pass);
+    return heddle_sink_flush(unit->run->sink, error);
 }
 
 uint64_t heddle_run_unit(const struct heddle_run *run)
@@ -125,39 +124,102 @@ static uint64_t rows_of(const struct heddle_source *source)
     return heddle_source_rows_read(source) + heddle_source_rows_rejected(source);
 }
 
-static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_error *error)
+/* What reads and embeds the rows of a micro-batch of a pass. */
+static void unit_fill(struct heddle_run *run, size_t index, struct heddle_source *source,
+                      const struct heddle_embedding_memory *memory, struct heddle_run_unit *unit)
 {
     const struct heddle_plan_pass *pass = &run->plan->passes[index];
-    struct heddle_run_stream *stream = &run->streams[index];
-    struct heddle_source *source = NULL;
-    HEDDLE_TRY(micro_batch_begin(run, index, limit_left(run, stream), &source, error));
-    const uint64_t rows = rows_of(source);
-    const uint64_t unreadable = heddle_source_rows_rejected(source);
-    const uint64_t counted = atomic_load(&run->counters.rows_read);
-    struct sink_outlet outlet = {.sink = run->sink, .pass = pass};
-    struct heddle_embedding_memory memory =
-        heddle_recorder_memory(run->recorder, run->plan->targets, pass->targets, pass->target_count);
-    memory.share = &run->share;
-    struct heddle_pipeline pipeline = {
+    *unit = (struct heddle_run_unit){.run = run, .pass = index, .source = source, .memory = *memory};
+    unit->pipeline = (struct heddle_pipeline){
         .source = source,
         .slots = run->sources[pass->source].slots,
         .slot_count = pass->embeds ? run->plan->sources[pass->source].slot_count : 0,
         .threads = run->embed_threads,
-        .memory = &memory,
-        .outlet = {.take = write_to_sink, .flush = flush_sink, .context = &outlet},
+        .memory = &unit->memory,
+        .outlet = {.take = write_to_sink, .flush = flush_sink, .context = unit},
         .stop = &run->stop,
         .counters = &run->counters,
-        .embedded = run->receipt.embedded,
     };
-    const int status = heddle_pipeline_run(&pipeline, error);
-    stream->rows += rows_of(source) - rows;
-    const uint64_t bad = heddle_source_rows_rejected(source) - unreadable;
-    stream->unreadable += bad;
-    if (pipeline.slot_count > 0) {
-        run->receipt.embedded = pipeline.embedded;
+}
+
+/* What need not be embedded of a micro-batch: of the one at hand, or of the one behind it, which nobody has begun. */
+static int unit_memory(struct heddle_run *run, size_t index, bool ahead,
+                       struct heddle_embedding_memory *memory, struct heddle_error *error)
+{
+    const struct heddle_plan_pass *pass = &run->plan->passes[index];
+    *memory = heddle_recorder_memory(run->recorder, run->plan->targets, pass->targets, pass->target_count);
+    memory->share = &run->share;
+    if (ahead) {
+        memory->ledger = NULL;
+        return heddle_recorder_ahead(run->recorder, run->unit + 1, &memory->kept, error);
     }
-    HEDDLE_TRY(status);
-    return micro_batch_end(run, index, atomic_load(&run->counters.rows_read) - counted, bad, error);
+    return HEDDLE_OK;
+}
+
+/* Begins to read and embed the micro-batch behind the one at hand. Nothing of it is sent, or noted as begun: that waits for the
+ * commit of this one. What fails here is told when its turn has come. A run with a limit reads no more than it must. */
+static void read_ahead(struct heddle_run *run, size_t index)
+{
+    struct heddle_run_stream *stream = &run->streams[index];
+    struct heddle_run_unit *unit = &run->units[(run->unit + 1) % 2];
+    struct heddle_embedding_memory memory;
+    struct heddle_source *source = NULL;
+    if (heddle_run_number(run, HEDDLE_OPTION_LIMIT) > 0 ||
+        heddle_micro_batches_ahead(stream->batches, &source, NULL) != HEDDLE_OK ||
+        unit_memory(run, index, true, &memory, NULL) != HEDDLE_OK) {
+        return;
+    }
+    unit_fill(run, index, source, &memory, unit);
+    heddle_gate_set(&stream->gate, HEDDLE_GATE_SHUT);
+    if (heddle_pipeline_start(&unit->pipeline, &unit->running, NULL) != HEDDLE_OK) {
+        unit->running = NULL;
+        heddle_gate_set(&stream->gate, HEDDLE_GATE_OPEN);
+    }
+}
+
+/* What was read ahead of a micro-batch that will not begin is dropped. */
+static void drop_ahead(struct heddle_run *run, size_t index)
+{
+    heddle_gate_set(&run->streams[index].gate, HEDDLE_GATE_GONE);
+    for (size_t i = 0; i < sizeof run->units / sizeof run->units[0]; i++) {
+        heddle_pipeline_abandon(run->units[i].running);
+        run->units[i].running = NULL;
+    }
+    heddle_gate_set(&run->streams[index].gate, HEDDLE_GATE_OPEN);
+}
+
+/* Its rows go to the sink, those that were read ahead first. *unreadable_out: its rows that could not be read. */
+static int unit_run(struct heddle_run *run, size_t index, struct heddle_source *source,
+                    uint64_t *unreadable_out, struct heddle_error *error)
+{
+    struct heddle_run_stream *stream = &run->streams[index];
+    struct heddle_run_unit *unit = &run->units[run->unit % 2];
+    const bool ahead = unit->running != NULL;
+    const uint64_t rows = ahead ? 0 : rows_of(source);
+    const uint64_t unreadable = ahead ? 0 : heddle_source_rows_rejected(source);
+    heddle_gate_set(&stream->gate, HEDDLE_GATE_OPEN);
+    if (!ahead) {
+        struct heddle_embedding_memory memory;
+        HEDDLE_TRY(unit_memory(run, index, false, &memory, error));
+        unit_fill(run, index, source, &memory, unit);
+        HEDDLE_TRY(heddle_pipeline_start(&unit->pipeline, &unit->running, error));
+    }
+    const int status = heddle_pipeline_finish(unit->running, error);
+    unit->running = NULL;
+    *unreadable_out = heddle_source_rows_rejected(source) - unreadable;
+    stream->rows += rows_of(source) - rows;
+    stream->unreadable += *unreadable_out;
+    heddle_embed_statistics_add(&run->receipt.embedded, &unit->pipeline.embedded);
+    return status;
+}
+
+static int micro_batch_run(struct heddle_run *run, size_t index, struct heddle_error *error)
+{
+    struct heddle_source *source = NULL;
+    uint64_t unreadable = 0;
+    HEDDLE_TRY(micro_batch_begin(run, index, limit_left(run, &run->streams[index]), &source, error));
+    HEDDLE_TRY(unit_run(run, index, source, &unreadable, error));
+    return micro_batch_end(run, index, run->units[run->unit % 2].pipeline.rows, unreadable, error);
 }
 
 /* ---- one pass ---- */
@@ -239,6 +301,7 @@ static int pass_run(struct heddle_run *run, size_t index, struct heddle_error *e
             status = micro_batch_run(run, index, error);
         }
     }
+    drop_ahead(run, index);
     pass_account(run, index);
     return status == HEDDLE_END ? HEDDLE_OK : status;
 }

@@ -21,7 +21,7 @@ struct item {
     bool done;
 };
 
-struct stage {
+struct heddle_pipeline_running {
     struct heddle_pipeline *pipeline;
     struct heddle_lane_queue *order; /* every item, in source order */
     struct heddle_lane_queue *work;  /* items that wait for an embedder */
@@ -47,13 +47,13 @@ void heddle_pipeline_counters_reset(struct heddle_pipeline_counters *counters)
     atomic_store(&counters->embed_cpu_ns, 0);
 }
 
-static bool stop_asked(const struct stage *stage)
+static bool stop_asked(const struct heddle_pipeline_running *stage)
 {
     return stage->pipeline->stop != NULL && atomic_load(stage->pipeline->stop);
 }
 
 /* Notes the first failure and wakes everybody. */
-static void fail(struct stage *stage, const struct heddle_error *error)
+static void fail(struct heddle_pipeline_running *stage, const struct heddle_error *error)
 {
     pthread_mutex_lock(&stage->lock);
     if (!stage->failed) {
@@ -66,7 +66,7 @@ static void fail(struct stage *stage, const struct heddle_error *error)
     heddle_lane_queue_close(stage->order);
 }
 
-static bool has_failed(struct stage *stage)
+static bool has_failed(struct heddle_pipeline_running *stage)
 {
     pthread_mutex_lock(&stage->lock);
     const bool failed = stage->failed;
@@ -75,7 +75,8 @@ static bool has_failed(struct stage *stage)
 }
 
 /* Hands one batch on. HEDDLE_CLOSED when the pass ended early: the item, if it got into `order`, is drained there. */
-static int pass_on(struct stage *stage, struct heddle_batch *batch, struct heddle_error *error)
+static int pass_on(struct heddle_pipeline_running *stage, struct heddle_batch *batch,
+                   struct heddle_error *error)
 {
     struct item *item = heddle_calloc(1, sizeof *item);
     if (item == NULL) {
@@ -94,7 +95,7 @@ static int pass_on(struct stage *stage, struct heddle_batch *batch, struct heddl
 
 static void *read_all(void *argument)
 {
-    struct stage *stage = argument;
+    struct heddle_pipeline_running *stage = argument;
     struct heddle_pipeline_counters *counters = stage->pipeline->counters;
     struct heddle_error error = {0};
     int status = HEDDLE_OK;
@@ -111,6 +112,7 @@ static void *read_all(void *argument)
             status = pass_on(stage, batch, &error);
         }
     }
+    stage->pipeline->rows = position;
     atomic_fetch_add(&counters->read_cpu_ns, heddle_clock_thread_cpu_ns());
     if (status != HEDDLE_OK && status != HEDDLE_END && status != HEDDLE_CLOSED) {
         fail(stage, &error);
@@ -120,7 +122,7 @@ static void *read_all(void *argument)
     return NULL;
 }
 
-static void mark_done(struct stage *stage, struct item *item)
+static void mark_done(struct heddle_pipeline_running *stage, struct item *item)
 {
     pthread_mutex_lock(&stage->lock);
     item->done = true;
@@ -128,7 +130,7 @@ static void mark_done(struct stage *stage, struct item *item)
     pthread_mutex_unlock(&stage->lock);
 }
 
-static int embed_items(struct stage *stage, struct heddle_embedding_thread *thread,
+static int embed_items(struct heddle_pipeline_running *stage, struct heddle_embedding_thread *thread,
                        struct heddle_error *error)
 {
     struct heddle_pipeline_counters *counters = stage->pipeline->counters;
@@ -150,7 +152,7 @@ static int embed_items(struct stage *stage, struct heddle_embedding_thread *thre
 
 static void *embed_all(void *argument)
 {
-    struct stage *stage = argument;
+    struct heddle_pipeline_running *stage = argument;
     struct heddle_pipeline *pipeline = stage->pipeline;
     struct heddle_error error = {0};
     struct heddle_embedding_thread *thread = NULL;
@@ -170,7 +172,7 @@ static void *embed_all(void *argument)
     return NULL;
 }
 
-static int start_threads(struct stage *stage, struct heddle_error *error)
+static int start_threads(struct heddle_pipeline_running *stage, struct heddle_error *error)
 {
     struct heddle_pipeline *pipeline = stage->pipeline;
     size_t wanted = stage->embeds ? pipeline->threads : 0;
@@ -189,7 +191,7 @@ static int start_threads(struct stage *stage, struct heddle_error *error)
 }
 
 /* Waits for the item's embedding. False when the pass has failed. */
-static bool wait_for(struct stage *stage, const struct item *item)
+static bool wait_for(struct heddle_pipeline_running *stage, const struct item *item)
 {
     pthread_mutex_lock(&stage->lock);
     while (!item->done && !stage->failed) {
@@ -208,7 +210,7 @@ static void item_free(struct item *item)
     }
 }
 
-static int feed_outlet(struct stage *stage, struct heddle_error *error)
+static int feed_outlet(struct heddle_pipeline_running *stage, struct heddle_error *error)
 {
     const struct heddle_pipeline_outlet *outlet = &stage->pipeline->outlet;
     void *next = NULL;
@@ -232,7 +234,7 @@ static int feed_outlet(struct stage *stage, struct heddle_error *error)
     return status;
 }
 
-static void end_threads(struct stage *stage)
+static void end_threads(struct heddle_pipeline_running *stage)
 {
     heddle_lane_queue_close(stage->work);
     heddle_lane_queue_close(stage->order);
@@ -249,21 +251,30 @@ static void end_threads(struct stage *stage)
     }
 }
 
-static int run_stage(struct stage *stage, struct heddle_error *error)
+static void stage_free(struct heddle_pipeline_running *stage)
 {
-    struct heddle_error reason = {0};
-    int status = start_threads(stage, &reason);
-    if (status != HEDDLE_OK) {
-        fail(stage, &reason);
-    } else {
-        status = feed_outlet(stage, &reason);
+    heddle_lane_queue_destroy(stage->work);
+    heddle_lane_queue_destroy(stage->order);
+    pthread_cond_destroy(&stage->item_done);
+    pthread_mutex_destroy(&stage->lock);
+    free(stage);
+}
+
+/* The first reason why it failed. */
+static int tell_failure(const struct heddle_pipeline_running *stage, struct heddle_error *error)
+{
+    if (error != NULL) {
+        *error = stage->error;
     }
+    return stage->error.status;
+}
+
+/* What is left to do once the outlet has all, or the pass has failed. */
+static int end_stage(struct heddle_pipeline_running *stage, int status, struct heddle_error *error)
+{
     end_threads(stage);
     if (stage->failed) {
-        if (error != NULL) {
-            *error = stage->error;
-        }
-        return stage->error.status;
+        return tell_failure(stage, error);
     }
     if (stop_asked(stage)) {
         return heddle_error_set(error, HEDDLE_INTERRUPTED, "stopped on request");
@@ -272,9 +283,11 @@ static int run_stage(struct stage *stage, struct heddle_error *error)
     return status == HEDDLE_OK && outlet->flush != NULL ? outlet->flush(outlet->context, error) : status;
 }
 
-int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *error)
+int heddle_pipeline_start(struct heddle_pipeline *pipeline, struct heddle_pipeline_running **running_out,
+                          struct heddle_error *error)
 {
-    struct stage *stage = heddle_calloc(1, sizeof *stage);
+    struct heddle_error reason = {0};
+    struct heddle_pipeline_running *stage = heddle_calloc(1, sizeof *stage);
     if (stage == NULL) {
         return heddle_error_out_of_memory(error);
     }
@@ -286,13 +299,41 @@ int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *e
     if (status == HEDDLE_OK) {
         status = heddle_lane_queue_create(QUEUE_BATCHES, &stage->work, error);
     }
-    if (status == HEDDLE_OK) {
-        status = run_stage(stage, error);
+    if (status == HEDDLE_OK && start_threads(stage, &reason) != HEDDLE_OK) {
+        fail(stage, &reason);
+        end_threads(stage);
+        status = tell_failure(stage, error);
     }
-    heddle_lane_queue_destroy(stage->work);
-    heddle_lane_queue_destroy(stage->order);
-    pthread_cond_destroy(&stage->item_done);
-    pthread_mutex_destroy(&stage->lock);
-    free(stage);
+    if (status != HEDDLE_OK) {
+        stage_free(stage);
+        return status;
+    }
+    *running_out = stage;
+    return HEDDLE_OK;
+}
+
+int heddle_pipeline_finish(struct heddle_pipeline_running *running, struct heddle_error *error)
+{
+    struct heddle_error reason = {0};
+    const int status = end_stage(running, feed_outlet(running, &reason), error);
+    stage_free(running);
     return status;
+}
+
+void heddle_pipeline_abandon(struct heddle_pipeline_running *running)
+{
+    if (running != NULL) {
+        struct heddle_error reason = {0};
+        heddle_error_set(&reason, HEDDLE_CLOSED, "what was read ahead is not wanted");
+        fail(running, &reason);
+        end_threads(running);
+        stage_free(running);
+    }
+}
+
+int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *error)
+{
+    struct heddle_pipeline_running *running = NULL;
+    HEDDLE_TRY(heddle_pipeline_start(pipeline, &running, error));
+    return heddle_pipeline_finish(running, error);
 }

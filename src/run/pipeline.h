@@ -44,10 +44,24 @@ struct heddle_pipeline {
     const _Atomic bool *stop; /* set from another thread: no more batches are read */
     struct heddle_pipeline_counters *counters;
     struct heddle_embed_statistics embedded; /* out */
+    uint64_t rows;                           /* out: that were read */
 };
 
 /* Runs the pass and flushes the outlet. On any error all threads have ended when it returns.
  * Errors: those of the stages; HEDDLE_INTERRUPTED when `stop` was set. */
 HEDDLE_MUST_CHECK int heddle_pipeline_run(struct heddle_pipeline *pipeline, struct heddle_error *error);
+
+/* The same in two steps. From start() on its threads read and embed, until the queues are full; nothing reaches the outlet before
+ * finish(), which frees it, whatever it answers. The pipeline is borrowed until then. */
+struct heddle_pipeline_running;
+
+HEDDLE_MUST_CHECK int heddle_pipeline_start(struct heddle_pipeline *pipeline,
+                                            struct heddle_pipeline_running **running_out,
+                                            struct heddle_error *error);
+HEDDLE_MUST_CHECK int heddle_pipeline_finish(struct heddle_pipeline_running *running,
+                                             struct heddle_error *error);
+
+/* Ends it without a word to the outlet; what was read and embedded is dropped. NULL is a no-op. */
+void heddle_pipeline_abandon(struct heddle_pipeline_running *running);
 
 #endif

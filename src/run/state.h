@@ -8,6 +8,7 @@
 #include "fs/mirror.h"
 #include "run/checkpoint/claim.h"
 #include "run/checkpoint/micro_batches.h"
+#include "run/gate.h"
 #include "run/pipeline.h"
 #include "run/journal/recorder.h"
 #include "run/rejects/rejects.h"
@@ -33,9 +34,20 @@ struct heddle_run_stream {
     struct heddle_mirror *mirror; /* of a source in a store, else NULL */
     const char *folder;           /* its checkpoint */
     struct heddle_micro_batches *batches;
-    bool is_first;       /* of its source: its rows are the run's rows */
-    uint64_t rows;       /* good and bad, read by this run */
-    uint64_t unreadable; /* of this pass over it */
+    struct heddle_gate gate; /* its rejects pass through it */
+    bool is_first;           /* of its source: its rows are the run's rows */
+    uint64_t rows;           /* good and bad, read by this run */
+    uint64_t unreadable;     /* of this pass over it */
+};
+
+/* A micro-batch on its way to the sink, or its rows on their way to it, ahead. */
+struct heddle_run_unit {
+    struct heddle_run *run;
+    size_t pass;
+    struct heddle_source *source;
+    struct heddle_embedding_memory memory;
+    struct heddle_pipeline pipeline;
+    struct heddle_pipeline_running *running; /* NULL = nothing of it was begun */
 };
 
 struct heddle_run {
@@ -46,14 +58,15 @@ struct heddle_run {
     struct heddle_run_source *sources;
     struct heddle_run_stream *streams; /* one a pass */
     struct heddle_trigger trigger;
-    uint64_t unit; /* the micro-batch that is under way, as the load counts them */
+    uint64_t unit;                   /* the micro-batch that is under way, as the load counts them */
+    struct heddle_run_unit units[2]; /* that one at unit % 2, and the one behind it */
     struct heddle_run_model *models;
     size_t model_count;
     size_t embed_threads;
     struct heddle_share share; /* of several processes that load this job; count 0 = the only one */
     const char *group;         /* id of the load that all of them are of */
-    const char *folder; /* checkpoint: of this machine, or in a store */
-    const char *local;  /* a folder of this machine: the checkpoint itself where that can be appended to */
+    const char *folder;        /* checkpoint: of this machine, or in a store */
+    const char *local; /* a folder of this machine: the checkpoint itself where that can be appended to */
     struct heddle_stores stores; /* how that store is asked */
     struct heddle_depot *depot;  /* of the checkpoint */
     struct heddle_claim *claim;

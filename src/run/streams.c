@@ -89,8 +89,8 @@ static int settings_fill(const struct heddle_run *run, const struct heddle_job_s
     return HEDDLE_OK;
 }
 
-static int source_options(struct heddle_run *run, size_t index, struct heddle_source_options *options,
-                          struct heddle_error *error)
+static int source_options(struct heddle_run *run, size_t index, struct heddle_gate *gate,
+                          struct heddle_source_options *options, struct heddle_error *error)
 {
     const struct heddle_plan_source *planned = &run->plan->sources[index];
     const struct heddle_job_source *source = planned->job;
@@ -102,7 +102,7 @@ static int source_options(struct heddle_run *run, size_t index, struct heddle_so
         .column_count = planned->whole_rows ? 0 : planned->column_count,
         .limit = UINT64_MAX,
         .batch_rows = planned->slot_count > 0 ? BATCH_ROWS_EMBEDDED : BATCH_ROWS_PLAIN,
-        .rejects = {.add = heddle_run_shard_reject, .context = run},
+        .rejects = {.add = heddle_gate_add, .context = gate},
     };
     return settings_fill(run, source, options, error);
 }
@@ -182,7 +182,9 @@ static int stream_open(struct heddle_run *run, size_t index, struct heddle_error
     if (stream->folder == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    HEDDLE_TRY(source_options(run, pass->source, &stream->source, error));
+    const struct heddle_reject_sink rejects = {.add = heddle_run_shard_reject, .context = run};
+    heddle_gate_init(&stream->gate, &rejects);
+    HEDDLE_TRY(source_options(run, pass->source, &stream->gate, &stream->source, error));
     if (pass_creates(run, pass) && has_setting(&stream->source, "readChangeFeed")) {
         return heddle_error_set(
             error, HEDDLE_JOB,
@@ -236,5 +238,6 @@ void heddle_run_close_streams(struct heddle_run *run)
         heddle_micro_batches_close(run->streams[i - 1].batches);
         heddle_mirror_close(run->streams[i - 1].mirror);
         heddle_stores_close(&run->streams[i - 1].stores);
+        heddle_gate_destroy(&run->streams[i - 1].gate);
     }
 }

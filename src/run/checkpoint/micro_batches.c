@@ -11,10 +11,12 @@ struct heddle_micro_batches {
     struct heddle_checkpoint *checkpoint;
     struct heddle_stream *stream;
     struct heddle_micro_batches_options options;
-    struct heddle_source *source; /* of the open batch, kept over its parts */
-    uint64_t read_before;         /* rows of `source` that belong to earlier parts */
-    uint64_t part_rows;           /* at most, of the unit at hand */
-    bool begun;                   /* the open batch was begun, or taken up, by this run */
+    struct heddle_source *source;   /* of the open batch, kept over its parts */
+    uint64_t read_before;           /* rows of `source` that belong to earlier parts */
+    uint64_t part_rows;             /* at most, of the unit at hand */
+    bool begun;                     /* the open batch was begun, or taken up, by this run */
+    struct heddle_source *ahead;    /* of the batch behind the open one, or NULL */
+    struct heddle_buffer ahead_end; /* where that one ends */
 };
 
 /* What Spark wrote of a batch that it left cannot be told from what is missing. */
@@ -63,6 +65,8 @@ void heddle_micro_batches_close(struct heddle_micro_batches *batches)
 {
     if (batches != NULL) {
         heddle_source_close(batches->source);
+        heddle_source_close(batches->ahead);
+        heddle_buffer_free(&batches->ahead_end);
         heddle_stream_close(batches->stream);
         heddle_checkpoint_close(batches->checkpoint);
         free(batches);
@@ -144,6 +148,9 @@ static int batch_plan(struct heddle_micro_batches *batches, struct heddle_checkp
                       struct heddle_error *error)
 {
     struct heddle_buffer end = {0};
+    if (batches->ahead != NULL) {
+        return heddle_checkpoint_begin(batches->checkpoint, heddle_buffer_text(&batches->ahead_end), error);
+    }
     HEDDLE_TRY(start_find(batches, next, error));
     HEDDLE_TRY(log_folder_make(batches, error));
     heddle_checkpoint_pending(batches->checkpoint, next);
@@ -180,6 +187,33 @@ int heddle_micro_batches_next(struct heddle_micro_batches *batches, struct heddl
     return HEDDLE_OK;
 }
 
+/* ---- ahead ---- */
+
+static int ahead_open(struct heddle_micro_batches *batches, struct heddle_error *error)
+{
+    struct heddle_checkpoint_batch open;
+    heddle_checkpoint_pending(batches->checkpoint, &open);
+    HEDDLE_TRY(heddle_stream_plan(batches->stream, open.end, batches->options.unlimited, &batches->ahead_end,
+                                  error));
+    const char *end = heddle_buffer_text(&batches->ahead_end);
+    if (end == NULL) {
+        return heddle_error_out_of_memory(error);
+    }
+    const struct heddle_stream_range range = {.start = open.end, .end = end, .limit = UINT64_MAX};
+    return heddle_stream_read(batches->stream, &range, &batches->ahead, error);
+}
+
+int heddle_micro_batches_ahead(struct heddle_micro_batches *batches, struct heddle_source **source_out,
+                               struct heddle_error *error)
+{
+    if (batches->source == NULL || batches->ahead != NULL || batches->part_rows != UINT64_MAX) {
+        return HEDDLE_END;
+    }
+    HEDDLE_TRY(ahead_open(batches, error));
+    *source_out = batches->ahead;
+    return HEDDLE_OK;
+}
+
 /* ---- reading and committing ---- */
 
 static uint64_t rows_of(const struct heddle_source *source)
@@ -197,7 +231,11 @@ int heddle_micro_batches_read(struct heddle_micro_batches *batches, uint64_t lim
                               struct heddle_source **source_out, struct heddle_error *error)
 {
     batches->part_rows = heddle_micro_batches_part(batches, limit);
-    if (batches->source == NULL) {
+    if (batches->ahead != NULL) {
+        batches->source = batches->ahead;
+        batches->ahead = NULL;
+        batches->read_before = 0;
+    } else if (batches->source == NULL) {
         struct heddle_checkpoint_batch next;
         heddle_checkpoint_pending(batches->checkpoint, &next);
         const struct heddle_stream_range range = {

@@ -59,6 +59,14 @@ uint64_t heddle_micro_batches_units(const struct heddle_micro_batches *batches);
 HEDDLE_MUST_CHECK int heddle_micro_batches_next(struct heddle_micro_batches *batches,
                                                 struct heddle_micro_batch *batch, struct heddle_error *error);
 
+/* While the open micro-batch, whose rows are all read, waits for its end: finds the one behind it and opens its rows, so that they
+ * can be read before it begins. Nothing is written but what a file source notes while it plans. The next next() begins it, the next
+ * read() answers this source. HEDDLE_END: nothing is there, or it cannot be read ahead (maxRowsPerBatch). Errors: those of
+ * heddle_stream_plan and heddle_stream_read, which the next next() and read() tell again. */
+HEDDLE_MUST_CHECK int heddle_micro_batches_ahead(struct heddle_micro_batches *batches,
+                                                 struct heddle_source **source_out,
+                                                 struct heddle_error *error);
+
 /* The most rows that the next unit takes where the run may take `limit`: that, or maxRowsPerBatch where it is less. */
 uint64_t heddle_micro_batches_part(const struct heddle_micro_batches *batches, uint64_t limit);
 

@@ -12,7 +12,9 @@ struct heddle_recorder {
     struct heddle_journal *journal;
     struct heddle_ledger inner; /* the journal's own */
     struct heddle_ledger ledger;
-    struct heddle_kept_vectors *kept;           /* of the unit at hand, or NULL */
+    struct heddle_kept_vectors *kept;  /* of the unit at hand, or NULL */
+    struct heddle_kept_vectors *ahead; /* of the unit behind it, or NULL */
+    uint64_t ahead_unit;
     struct heddle_kept_vectors_statistics past; /* of the units before it */
     struct heddle_buffer vectors_folder;
 };
@@ -131,15 +133,32 @@ static void close_kept(struct heddle_recorder *recorder)
 }
 
 /* Files of other units are removed on opening. */
-static int open_kept(struct heddle_recorder *recorder, uint64_t unit, struct heddle_error *error)
+static int open_kept(struct heddle_recorder *recorder, uint64_t unit, bool ahead,
+                     struct heddle_kept_vectors **kept_out, struct heddle_error *error)
 {
     const struct heddle_kept_vectors_options options = {
         .folder = heddle_buffer_text(&recorder->vectors_folder),
         .batch = unit,
         .identity = recorder->options.vectors,
         .keep = recorder->options.keep_vectors,
+        .ahead = ahead,
     };
-    return heddle_kept_vectors_open(&options, &recorder->kept, error);
+    return heddle_kept_vectors_open(&options, kept_out, error);
+}
+
+/* Of the unit that begins: what was opened ahead for it, or anew. */
+static int take_kept(struct heddle_recorder *recorder, uint64_t unit, struct heddle_error *error)
+{
+    if (!recorder->options.embeds) {
+        return HEDDLE_OK;
+    }
+    if (recorder->ahead == NULL || recorder->ahead_unit != unit) {
+        return open_kept(recorder, unit, false, &recorder->kept, error);
+    }
+    recorder->kept = recorder->ahead;
+    recorder->ahead = NULL;
+    heddle_kept_vectors_take_over(recorder->kept);
+    return HEDDLE_OK;
 }
 
 int heddle_recorder_catch_up(struct heddle_recorder *recorder, uint64_t unit, struct heddle_error *error)
@@ -148,7 +167,7 @@ int heddle_recorder_catch_up(struct heddle_recorder *recorder, uint64_t unit, st
     if (report->begun && !report->finished && report->batch < unit) {
         HEDDLE_TRY(heddle_journal_finish(recorder->journal, error));
     }
-    return recorder->options.embeds ? open_kept(recorder, unit, error) : HEDDLE_OK;
+    return recorder->options.embeds ? open_kept(recorder, unit, false, &recorder->kept, error) : HEDDLE_OK;
 }
 
 int heddle_recorder_begin(struct heddle_recorder *recorder, uint64_t unit, uint32_t epoch,
@@ -157,7 +176,7 @@ int heddle_recorder_begin(struct heddle_recorder *recorder, uint64_t unit, uint3
     close_kept(recorder);
     HEDDLE_TRY(heddle_journal_begin(recorder->journal, unit, epoch, error));
     HEDDLE_TRY(heddle_rejects_begin(recorder->options.rejects, unit, error));
-    return recorder->options.embeds ? open_kept(recorder, unit, error) : HEDDLE_OK;
+    return take_kept(recorder, unit, error);
 }
 
 struct heddle_embedding_memory heddle_recorder_memory(const struct heddle_recorder *recorder,
@@ -171,6 +190,20 @@ struct heddle_embedding_memory heddle_recorder_memory(const struct heddle_record
         .pass_targets = pass_targets,
         .pass_target_count = pass_target_count,
     };
+}
+
+int heddle_recorder_ahead(struct heddle_recorder *recorder, uint64_t unit,
+                          struct heddle_kept_vectors **kept_out, struct heddle_error *error)
+{
+    *kept_out = NULL;
+    if (recorder->options.embeds) {
+        heddle_kept_vectors_close(recorder->ahead);
+        recorder->ahead = NULL;
+        HEDDLE_TRY(open_kept(recorder, unit, true, &recorder->ahead, error));
+        recorder->ahead_unit = unit;
+        *kept_out = recorder->ahead;
+    }
+    return HEDDLE_OK;
 }
 
 int heddle_recorder_end(struct heddle_recorder *recorder, struct heddle_error *error)
@@ -210,6 +243,7 @@ void heddle_recorder_close(struct heddle_recorder *recorder)
         return;
     }
     close_kept(recorder);
+    heddle_kept_vectors_close(recorder->ahead);
     if (recorder->journal != NULL) {
         /* Outcomes that are not noted cost the next run a question each: no reason to fail. */
         const int unnoted = heddle_journal_flush(recorder->journal, NULL);

@@ -49,6 +49,12 @@ struct heddle_embedding_memory heddle_recorder_memory(const struct heddle_record
                                                       const struct heddle_target *targets,
                                                       const size_t *pass_targets, size_t pass_target_count);
 
+/* For the unit behind the one at hand, which nobody has begun: its texts may be embedded ahead, and their vectors are kept
+ * for it; *kept_out = NULL where the load embeds nothing. Errors: those of heddle_kept_vectors_open(). */
+HEDDLE_MUST_CHECK int heddle_recorder_ahead(struct heddle_recorder *recorder, uint64_t unit,
+                                            struct heddle_kept_vectors **kept_out,
+                                            struct heddle_error *error);
+
 /* The unit's commit is on disk. Errors: those of heddle_journal_finish(). */
 HEDDLE_MUST_CHECK int heddle_recorder_end(struct heddle_recorder *recorder, struct heddle_error *error);
 

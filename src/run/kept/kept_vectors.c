@@ -43,6 +43,7 @@ struct heddle_kept_vectors {
     char *identity;
     uint64_t batch;
     bool keep;
+    bool ahead;
     uint64_t share;
     int directory; /* or -1: the folder is not there yet */
     uint32_t run;
@@ -51,11 +52,12 @@ struct heddle_kept_vectors {
     pthread_mutex_t lock; /* guards all below */
     struct output started;
     struct output vectors;
-    uint32_t part;       /* that `vectors` is open for; 0: none yet */
-    uint32_t part_first; /* the oldest of this run that is still there */
-    uint64_t bytes;      /* of this run's vectors */
-    bool stopped;        /* a write failed: nothing more is kept */
-    struct heddle_kept_vectors_statistics statistics;
+    uint32_t part;                                    /* that `vectors` is open for; 0: none yet */
+    uint32_t part_first;                              /* the oldest of this run that is still there */
+    uint64_t bytes;                                   /* of this run's vectors */
+    bool stopped;                                     /* a write failed: nothing more is kept */
+    uint64_t again_before;                            /* of the micro-batches before */
+    struct heddle_kept_vectors_statistics statistics; /* `again` of this one */
 };
 
 /* ---- opening ---- */
@@ -80,8 +82,12 @@ static int list_files(struct heddle_kept_vectors *kept, struct old_files *files,
             fstatat(kept->directory, entry->d_name, &state, AT_SYMLINK_NOFOLLOW) != 0) {
             continue;
         }
+        const bool next = name.batch == kept->batch + 1;
+        const bool open = kept->ahead && name.batch + 1 == kept->batch;
         if (name.batch != kept->batch) {
-            unlinkat(kept->directory, entry->d_name, 0); /* of a micro-batch that is over */
+            if (!next && !open) {
+                unlinkat(kept->directory, entry->d_name, 0); /* of a micro-batch that is over */
+            }
         } else if (heddle_grow((void **)&files->items, &files->capacity, files->count + 1,
                                sizeof *files->items) != 0) {
             status = heddle_error_out_of_memory(error);
@@ -132,10 +138,11 @@ static int read_files(struct heddle_kept_vectors *kept, const struct old_files *
 static void read_again(struct heddle_kept_vectors *kept)
 {
     char text[32] = {0};
+    kept->again_before = 0;
     const int file = openat(kept->directory, AGAIN_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (file >= 0) {
         if (read(file, text, sizeof text - 1) > 0) {
-            kept->statistics.again = strtoull(text, NULL, 10);
+            kept->again_before = strtoull(text, NULL, 10);
         }
         close(file);
     }
@@ -146,7 +153,7 @@ static void write_again(const struct heddle_kept_vectors *kept)
 {
     struct heddle_buffer path = {0};
     char text[32];
-    snprintf(text, sizeof text, "%llu\n", (unsigned long long)kept->statistics.again);
+    snprintf(text, sizeof text, "%llu\n", (unsigned long long)(kept->again_before + kept->statistics.again));
     heddle_buffer_append_format(&path, "%s/%s", kept->folder, AGAIN_NAME);
     const char *name = heddle_buffer_text(&path);
     if (name != NULL && heddle_file_write(name, text, strlen(text), NULL) != HEDDLE_OK) {
@@ -186,6 +193,7 @@ int heddle_kept_vectors_open(const struct heddle_kept_vectors_options *options,
     kept->part_first = 1;
     kept->batch = options->batch;
     kept->keep = options->keep;
+    kept->ahead = options->ahead;
     kept->share = (options->bytes_max == 0 ? HEDDLE_KEPT_VECTORS_BYTES_MAX : options->bytes_max) / SHARES;
     kept->folder = heddle_strdup(options->folder);
     kept->identity = heddle_strdup(options->identity);
@@ -436,6 +444,17 @@ void heddle_kept_vectors_statistics(struct heddle_kept_vectors *kept,
 {
     pthread_mutex_lock(&kept->lock);
     *out = kept->statistics;
+    out->again += kept->again_before;
+    pthread_mutex_unlock(&kept->lock);
+}
+
+void heddle_kept_vectors_take_over(struct heddle_kept_vectors *kept)
+{
+    pthread_mutex_lock(&kept->lock);
+    kept->ahead = false;
+    if (kept->directory >= 0) {
+        read_again(kept);
+    }
     pthread_mutex_unlock(&kept->lock);
 }
 
@@ -448,7 +467,7 @@ void heddle_kept_vectors_finish(struct heddle_kept_vectors *kept)
     if (directory == NULL) {
         return;
     }
-    if (kept->statistics.again > 0) {
+    if (kept->again_before + kept->statistics.again > 0) {
         write_again(kept); /* first: files that stay behind are removed uncounted */
     }
     for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory)) {

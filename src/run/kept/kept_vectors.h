@@ -40,6 +40,7 @@ struct heddle_kept_vectors_options {
     const char *identity;
     bool keep;          /* false: only notes which texts were taken up */
     uint64_t bytes_max; /* 0: HEDDLE_KEPT_VECTORS_BYTES_MAX */
+    bool ahead;         /* the micro-batch before this one is still open, and keeps its files */
 };
 
 struct heddle_kept_vectors_statistics {
@@ -49,11 +50,15 @@ struct heddle_kept_vectors_statistics {
     char problem[256]; /* why vectors are no longer kept; "" in most cases */
 };
 
-/* Reads which vectors earlier runs of this micro-batch left; removes the files of other ones. Damaged or foreign files are no
+/* Reads which vectors earlier runs of this micro-batch left; removes the files of other ones, but for the next one's, which an
+ * earlier run may have begun to embed ahead. Damaged or foreign files are no
  * error: they are removed or passed over. Errors: HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_kept_vectors_open(const struct heddle_kept_vectors_options *options,
                                                struct heddle_kept_vectors **kept_out,
                                                struct heddle_error *error);
+
+/* The micro-batch before the one that was opened ahead is committed: its counts are read. */
+void heddle_kept_vectors_take_over(struct heddle_kept_vectors *kept);
 
 /* One text column of one source, and the width of its vectors (floats). */
 struct heddle_kept_column {

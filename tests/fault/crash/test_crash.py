@@ -61,15 +61,16 @@ class Load(unittest.TestCase):
         self.graph.clear()
         shutil.rmtree(self.folder)
 
-    def make_job(self, rows, *generate):
-        """A Delta table of four commits, each a micro-batch of its own, in parts."""
+    def make_job(self, rows, *generate, limits=None):
+        """A Delta table of four commits, each a micro-batch of its own, in parts; or with other limits."""
         self.rows = rows
+        limits = limits or f"maxFilesPerTrigger: 3, maxRowsPerBatch: {rows // 6}"
         shutil.rmtree(os.path.join(self.folder, "rows"), ignore_errors=True)
         subprocess.run([settings["heddle"], "generate", "removals", "--rows", str(rows), "--seed", "5", "--format", "delta",
                         "--commits", "4", "-o", "rows", "-q", *generate], check=True, cwd=self.folder, stdout=subprocess.DEVNULL)
         with open(os.path.join(HERE, "job.yaml"), encoding="utf-8") as file:
             text = file.read().replace("type: parquet, path: ROWS.parquet",
-                                       f"type: delta, path: rows, maxFilesPerTrigger: 3, maxRowsPerBatch: {rows // 6}")
+                                       f"type: delta, path: rows, {limits}")
         with open(os.path.join(self.folder, "job.yaml"), "w", encoding="utf-8") as file:
             file.write(text)
 
@@ -210,6 +211,18 @@ class Crash(Load):
 
     def test_killed_at_moments_of_chance_every_row_is_there_once(self):
         self.kill_many(max(3, settings["kills"] // 4), 8, lambda: (None, self.random.uniform(0.5, 4)))
+
+    def test_killed_while_the_next_micro_batch_is_embedded_ahead_every_row_is_there_once(self):
+        """Many small micro-batches, each read while the one before it waits for its commit."""
+        self.make_job(self.rows, "--files-per-commit", "3", limits="maxFilesPerTrigger: 1")
+        points = [f"{step}:{number}" for step in ("commits.named", "commits.there", "offsets.named", "offsets.there",
+                                                  "journal.removed", "vectors.torn") for number in (1, 3)]
+        self.random.shuffle(points)
+        turn = iter(points)
+        again = self.kill_many(max(4, settings["kills"] // 2), 8, lambda: (next(turn, "commits.named:2"), None))
+        print(f"embedded again a load: {[texts for _, texts in again]}", flush=True)
+        for used, texts in again:
+            self.assertLessEqual(texts, (used + 1) * EMBED_THREADS * SHARE_TEXTS)
 
     def test_killed_without_kept_vectors_every_row_is_there_once(self):
         self.kill_many(4, 4, lambda: (f"journal.flushed:{self.random.randint(3, 12)}", None), "--keep-vectors", "off")

@@ -145,6 +145,55 @@ static void batches_reach_the_sink_in_source_order_whatever_the_threads(void **s
     }
 }
 
+static void what_runs_ahead_reaches_the_sink_only_when_it_is_finished(void **state)
+{
+    (void)state;
+    enum { AHEAD_ROWS = 8 * ROWS }; /* as many as the queues hold */
+    static const struct heddle_embedding_slot slot;
+    struct heddle_pipeline_counters counters = {0};
+    struct heddle_pipeline_running *running = NULL;
+    struct heddle_error error = {0};
+    struct heddle_pipeline pipeline = {.slots = &slot,
+                                       .slot_count = 1,
+                                       .threads = 2,
+                                       .outlet = {.take = take, .flush = flush},
+                                       .stop = &world.stop,
+                                       .counters = &counters};
+    assert_int_equal(heddle_pipeline_start(&pipeline, &running, &error), HEDDLE_OK);
+    while (atomic_load(&counters.rows_read) < AHEAD_ROWS ||
+           atomic_load(&counters.rows_embedded) < AHEAD_ROWS) {
+        heddle_clock_sleep_ms(1);
+    }
+    assert_int_equal(world.taken, 0);
+    assert_false(world.flushed);
+    assert_true(atomic_load(&counters.rows_read) < BATCHES * ROWS); /* the queues are bounded */
+    assert_int_equal(heddle_pipeline_finish(running, &error), HEDDLE_OK);
+    assert_int_equal(world.taken, BATCHES);
+    assert_true(world.in_order && world.all_embedded && world.flushed);
+}
+
+static void what_runs_ahead_can_be_dropped_and_its_failure_waits(void **state)
+{
+    (void)state;
+    static const struct heddle_embedding_slot slot;
+    struct heddle_pipeline_counters counters = {0};
+    struct heddle_pipeline_running *running = NULL;
+    struct heddle_error error = {0};
+    struct heddle_pipeline pipeline = {
+        .slots = &slot, .slot_count = 1, .threads = 2, .outlet = {.take = take}, .counters = &counters};
+    assert_int_equal(heddle_pipeline_start(&pipeline, &running, &error), HEDDLE_OK);
+    heddle_pipeline_abandon(running);
+    assert_int_equal(world.taken, 0);
+    assert_true(world.given < BATCHES);
+    heddle_pipeline_abandon(NULL);
+    new_world(NULL);
+    world.embedder_fails_at = 0;
+    assert_int_equal(heddle_pipeline_start(&pipeline, &running, &error), HEDDLE_OK);
+    assert_int_equal(heddle_pipeline_finish(running, &error), HEDDLE_MODEL);
+    assert_string_equal(error.message, "no vector");
+    assert_int_equal(world.taken, 0);
+}
+
 static void a_pass_without_text_needs_no_embedder(void **state)
 {
     (void)state;
@@ -218,6 +267,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(batches_reach_the_sink_in_source_order_whatever_the_threads, new_world),
+        cmocka_unit_test_setup(what_runs_ahead_reaches_the_sink_only_when_it_is_finished, new_world),
+        cmocka_unit_test_setup(what_runs_ahead_can_be_dropped_and_its_failure_waits, new_world),
         cmocka_unit_test_setup(a_pass_without_text_needs_no_embedder, new_world),
         cmocka_unit_test_setup(the_first_failure_of_any_stage_ends_the_pass_with_its_own_reason, new_world),
         cmocka_unit_test_setup(a_stop_ends_the_pass_soon_and_says_so, new_world),

@@ -122,7 +122,7 @@ static struct heddle_batch *embed_with(const struct heddle_embedding_memory *mem
 
 static struct heddle_kept_vectors *open_kept(const char *folder)
 {
-    const struct heddle_kept_vectors_options options = {folder, 1, "test", true, 0};
+    const struct heddle_kept_vectors_options options = {folder, 1, "test", true, 0, false};
     struct heddle_kept_vectors *kept = NULL;
     assert_int_equal(heddle_kept_vectors_open(&options, &kept, NULL), HEDDLE_OK);
     return kept;

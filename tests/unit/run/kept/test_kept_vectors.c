@@ -43,7 +43,7 @@ static struct heddle_kept_vectors *open_as(uint64_t batch, const char *identity,
 {
     char path[128];
     snprintf(path, sizeof path, "%s/vectors", folder);
-    const struct heddle_kept_vectors_options options = {path, batch, identity, keep, bytes_max};
+    const struct heddle_kept_vectors_options options = {path, batch, identity, keep, bytes_max, false};
     struct heddle_kept_vectors *kept = NULL;
     assert_int_equal(heddle_kept_vectors_open(&options, &kept, NULL), HEDDLE_OK);
     return kept;
@@ -224,6 +224,72 @@ static void what_was_embedded_again_is_counted_over_runs_and_micro_batches(void 
     }
 }
 
+static struct heddle_kept_vectors *open_ahead(uint64_t batch)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/vectors", folder);
+    const struct heddle_kept_vectors_options options = {path, batch, "MiniLM fp32 8", true, 0, true};
+    struct heddle_kept_vectors *kept = NULL;
+    assert_int_equal(heddle_kept_vectors_open(&options, &kept, NULL), HEDDLE_OK);
+    return kept;
+}
+
+/* A run embeds micro-batch 6 ahead while 5 waits for its commit, and is killed; the next run goes on with both. */
+static void what_was_embedded_ahead_is_kept_beside_what_waits_for_its_commit(void **state)
+{
+    (void)state;
+    uint8_t found[4 * BATCH];
+    uint64_t bytes = 0;
+    struct heddle_kept_vectors *five = open_batch(5);
+    keep_rows(five, 0, BATCH, 1);
+    struct heddle_kept_vectors *six = open_ahead(6);
+    keep_rows(six, 0, 20, 1);
+    heddle_kept_vectors_close(six);
+    heddle_kept_vectors_close(five);
+
+    five = open_batch(5);
+    assert_int_equal(find_rows(five, 0, BATCH, found), BATCH);
+    six = open_ahead(6);
+    assert_int_equal(find_rows(six, 0, BATCH, found), 20);
+    heddle_kept_vectors_finish(five);
+    heddle_kept_vectors_close(five);
+    heddle_kept_vectors_take_over(six);
+    assert_int_equal(find_rows(six, 0, BATCH, found), 20); /* the commit of 5 took nothing of 6 */
+    heddle_kept_vectors_finish(six);
+    heddle_kept_vectors_close(six);
+    assert_int_equal(count_files(&bytes), 0);
+}
+
+static void what_is_embedded_again_is_counted_through_what_runs_ahead(void **state)
+{
+    (void)state;
+    uint64_t positions[BATCH];
+    struct heddle_kept_vectors_statistics statistics;
+    for (uint64_t i = 0; i < BATCH; i++) {
+        positions[i] = i;
+    }
+    for (int run = 0; run < 2;
+         run++) { /* the first one is killed: all it had taken up is taken up once more */
+        struct heddle_kept_vectors *five = open_batch(5);
+        heddle_kept_vectors_start(five, &COLUMN, positions, BATCH);
+        struct heddle_kept_vectors *six = open_ahead(6);
+        heddle_kept_vectors_start(six, &COLUMN, positions, 7);
+        if (run == 1) {
+            heddle_kept_vectors_finish(five);
+            heddle_kept_vectors_take_over(six);
+            heddle_kept_vectors_statistics(six, &statistics);
+            assert_int_equal(statistics.again, BATCH + 7);
+            heddle_kept_vectors_finish(six);
+        }
+        heddle_kept_vectors_close(six);
+        heddle_kept_vectors_close(five);
+    }
+    struct heddle_kept_vectors *seven = open_batch(7);
+    heddle_kept_vectors_statistics(seven, &statistics);
+    assert_int_equal(statistics.again, BATCH + 7);
+    heddle_kept_vectors_close(seven);
+}
+
 static void a_commit_removes_what_was_kept(void **state)
 {
     (void)state;
@@ -402,7 +468,7 @@ static void out_of_memory_is_told_or_costs_vectors_only(void **state)
     (void)state;
     char path[128];
     snprintf(path, sizeof path, "%s/vectors", folder);
-    const struct heddle_kept_vectors_options options = {path, 0, "MiniLM fp32 8", true, 0};
+    const struct heddle_kept_vectors_options options = {path, 0, "MiniLM fp32 8", true, 0, false};
     size_t told = 0;
     for (int64_t n = 0;; n++) {
         assert_int_equal(remove_folder(NULL), 0);
@@ -443,6 +509,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_taken_up_and_lost_is_counted_as_embedded_again, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(what_was_embedded_again_is_counted_over_runs_and_micro_batches,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_was_embedded_ahead_is_kept_beside_what_waits_for_its_commit,
+                                        make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_is_embedded_again_is_counted_through_what_runs_ahead,
                                         make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_commit_removes_what_was_kept, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_space_is_bounded_and_the_oldest_go, make_folder, remove_folder),
