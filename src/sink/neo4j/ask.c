@@ -1,6 +1,8 @@
 /* ask.c: single statements with a retry loop around them. */
 #include "sink/neo4j/ask.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/hash.h"
 #include "bolt/failure.h"
@@ -57,6 +59,15 @@ static int ask_once(struct heddle_bolt_connection *connection, const struct hedd
     return heddle_bolt_query(connection, &query, arena, result_out, error);
 }
 
+/* Two shards that say CREATE … IF NOT EXISTS at the same moment: one of them looks, waits for the other, and fails. The next look
+ * finds what the other made. */
+static bool was_made_meanwhile(const struct heddle_error *reason, unsigned attempt)
+{
+    enum { ATTEMPTS = 3 };
+    return attempt <= ATTEMPTS && reason->status == HEDDLE_DATABASE &&
+           strcmp(reason->code, "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists") == 0;
+}
+
 int heddle_ask_run(struct heddle_bolt_connection *connection, const struct heddle_ask *ask,
                    struct heddle_arena *arena, struct heddle_bolt_result *result_out,
                    struct heddle_error *error)
@@ -70,7 +81,8 @@ int heddle_ask_run(struct heddle_bolt_connection *connection, const struct heddl
             return HEDDLE_OK;
         }
         const struct heddle_bolt_failure *failure = heddle_bolt_failure_of(&reason);
-        const bool again = failure->action == HEDDLE_ACTION_RETRY || failure->action == HEDDLE_ACTION_ASK;
+        const bool again = failure->action == HEDDLE_ACTION_RETRY || failure->action == HEDDLE_ACTION_ASK ||
+                           was_made_meanwhile(&reason, attempt);
         const uint64_t waited_ms = (heddle_clock_ns() - start) / NS_PER_MS;
         if (!again || ask->once || waited_ms > HEDDLE_ASK_PATIENCE_MS) {
             if (error != NULL) {

@@ -105,6 +105,28 @@ static void a_load_that_nobody_knows_is_taken(void **state)
     must_take(lines, NULL, 1);
 }
 
+static void a_constraint_that_another_shard_makes_at_that_moment_is_met(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        LOGIN,       "C: RUN CREATE CONSTRAINT heddle_load_id",
+        "C: PULL",   FAILED("Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"),
+        "C: RESET",  "S: SUCCESS {}",
+        CONSTRAINTS, NO_NODE,
+        TAKE("1"),   SWEEP,
+        NULL};
+    must_take(lines, NULL, 1);
+}
+
+static void what_one_run_may_not_do_with_a_load_in_shards(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {
+        LOGIN, CONSTRAINTS,
+        NODE("[null, null, null, null, 1, 7, \"bf16\", \"2026-11-21T19:00:00Z\", false, false, 3]"), NULL};
+    must_refuse(lines, NULL, "was begun in 3 shards: go on with --shard 1/3");
+}
+
 static void the_record_of_a_version_without_epochs_is_a_load_that_nobody_took(void **state)
 {
     (void)state;
@@ -243,6 +265,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_that_nobody_knows_is_taken),
+        cmocka_unit_test(a_constraint_that_another_shard_makes_at_that_moment_is_met),
+        cmocka_unit_test(what_one_run_may_not_do_with_a_load_in_shards),
         cmocka_unit_test(the_record_of_a_version_without_epochs_is_a_load_that_nobody_took),
         cmocka_unit_test(a_resume_on_the_same_machine_does_not_wait),
         cmocka_unit_test(a_run_on_another_machine_is_refused_while_the_owner_lives),
