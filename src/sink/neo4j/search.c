@@ -138,7 +138,8 @@ static int find_index(struct neo4j_search *search, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
-/* The newest load that wrote vectors of this label and property. A graph without records is fine. */
+/* The newest load that wrote vectors of this label and property. A graph without records is fine, and so is one with records
+ * of loads that have not come to their end: those tell nothing of vectors yet. */
 static int find_record(struct neo4j_search *search, struct heddle_error *error)
 {
     const struct heddle_ask_parameter parameters[] = {
@@ -147,7 +148,7 @@ static int find_record(struct neo4j_search *search, struct heddle_error *error)
     };
     const struct heddle_ask ask = {
         .text = "MATCH (l:HeddleLoad) "
-                "WHERE any(i IN range(0, size(l.vector_labels) - 1) "
+                "WHERE any(i IN range(0, size(coalesce(l.vector_labels, [])) - 1) "
                 "WHERE l.vector_labels[i] = $label AND l.vector_properties[i] = $property) "
                 "RETURN l.model, l.precision ORDER BY l.finished_at DESC LIMIT 1",
         .parameters = parameters,
