@@ -334,9 +334,9 @@ static int lot_convert(struct heddle_load *load, struct heddle_parcel *parcel, s
 
 int heddle_load_claim(struct heddle_load *load, struct heddle_lot *lot, struct heddle_error *error)
 {
-    /* One writer meets nobody, and takes rows in the order they came. */
+    /* One writer meets nobody in this process, and takes rows in the order they came. */
     if (lot->claims || lot->plan->claim == HEDDLE_CLAIM_NOTHING ||
-        (load->writer_max == 1 && !heddle_load_is_shard(load))) {
+        (load->writer_max == 1 && !heddle_shards_plan_locks(load, lot->plan))) {
         return HEDDLE_OK;
     }
     lot->claims = true;

@@ -128,10 +128,12 @@ static int ask(struct heddle_load *load, const struct question *question, struct
 
 /* ---- joining ---- */
 
-/* Whether rows of this plan may touch what another shard's rows touch. Identities are one shard's; so are the nodes of node
- * targets, unless something else is written beside them. */
-static bool plan_locks(const struct heddle_load *load, const struct heddle_write_plan *plan)
+/* Identities are one shard's; so are the nodes of node targets, unless something else is written beside them. */
+bool heddle_shards_plan_locks(const struct heddle_load *load, const struct heddle_write_plan *plan)
 {
+    if (!heddle_load_is_shard(load) || load->options->shard.no_part_locks) {
+        return false;
+    }
     switch (plan->claim) {
     case HEDDLE_CLAIM_NOTHING:
     case HEDDLE_CLAIM_IDENTITY: return false;
@@ -273,8 +275,9 @@ static int make_parts(struct heddle_load *load, struct heddle_arena *arena, stru
     }
     for (size_t i = 0; i < load->options->target_count; i++) {
         size_t spaces[HEDDLE_TOUCHES_MAX];
-        const size_t count =
-            plan_locks(load, &load->plans[i]) ? heddle_window_plan_spaces(load->window, i, spaces) : 0;
+        const size_t count = heddle_shards_plan_locks(load, &load->plans[i])
+                                 ? heddle_window_plan_spaces(load->window, i, spaces)
+                                 : 0;
         wanted_count += count;
         for (size_t j = 0; j < count; j++) {
             wanted[spaces[j]] = 1;
@@ -519,8 +522,7 @@ static int ascending(const void *left, const void *right)
 size_t heddle_shards_locks(const struct heddle_load *load, const struct heddle_transaction *transaction,
                            struct heddle_buffer *parts)
 {
-    if (!heddle_load_is_shard(load) || load->options->shard.no_part_locks ||
-        !plan_locks(load, transaction->plan)) {
+    if (!heddle_shards_plan_locks(load, transaction->plan)) {
         return 0;
     }
     for (size_t i = 0; i < transaction->count; i++) {

@@ -53,6 +53,9 @@ void heddle_shards_phase(struct heddle_load *load);
 /* The class pairs: which of the 2 * count classes shard `index` prefers in round `round` (any number). Pure. */
 void heddle_shards_classes(size_t index, size_t count, uint64_t round, size_t classes_out[2]);
 
+/* Whether rows of this plan may touch what another shard's rows touch, so that its transactions lock parts. */
+bool heddle_shards_plan_locks(const struct heddle_load *load, const struct heddle_write_plan *plan);
+
 /* The parts that a transaction locks, ascending, each once, appended to `parts` as uint32_t; none where it needs none.
  * Answers how many. A buffer that ran out of memory says so (heddle_buffer_check). */
 size_t heddle_shards_locks(const struct heddle_load *load, const struct heddle_transaction *transaction,
