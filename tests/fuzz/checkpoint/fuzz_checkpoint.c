@@ -1,5 +1,5 @@
-/* fuzz_checkpoint.c: any bytes as the files of a checkpoint: offsets/N, progress, the log of files, a schema, an offset, a size and a
- * trigger. No crash, no leak; an offset that is accepted is written back the same; a path of the log stays inside its source.
+/* fuzz_checkpoint.c: any bytes as the files of a checkpoint: offsets/N, progress, the log of files, a schema, an offset, totals.json, a
+ * size and a trigger. No crash, no leak; an offset that is accepted is written back the same; a path of the log stays inside its source.
  *
  * libFuzzer's entry; a runner without libFuzzer calls it once for each file of corpus/. The first byte says which text follows.
  */
@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "run/checkpoint/checkpoint.h"
+#include "run/checkpoint/totals.h"
 #include "run/checkpoint/trigger.h"
 #include "source/stream/delta_offset.h"
 #include "source/stream/file_log.h"
@@ -61,6 +62,20 @@ static void try_small(const char *text)
     (void)!heddle_trigger_parse(text, &trigger, NULL);
 }
 
+/* Sums that are accepted can be shown. */
+static void try_totals(const char *text, size_t length, struct heddle_arena *arena)
+{
+    struct heddle_totals totals = {0};
+    struct heddle_buffer out = {0};
+    bool says = false;
+    if (heddle_totals_parse(text, length, "a", 7, arena, &says, &totals, NULL) == HEDDLE_OK && says) {
+        for (size_t i = 0; i < totals.target_count; i++) {
+            heddle_totals_print_target(&totals.targets[i], 9, &out);
+        }
+    }
+    heddle_buffer_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct heddle_arena *arena = NULL;
@@ -71,7 +86,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     char *text = heddle_strndup((const char *)data + 1, size - 1);
-    if (text != NULL) {
+    if (text != NULL && data[0] == 'T') {
+        try_totals((const char *)data + 1, size - 1, arena);
+    } else if (text != NULL) {
         switch (data[0] % 6) {
         case 0:
             (void)!heddle_checkpoint_offsets_parse((const char *)data + 1, size - 1, arena, &offsets, NULL);

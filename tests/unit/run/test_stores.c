@@ -194,9 +194,32 @@ static void credentials_that_cannot_be_had_again_end_the_load_with_the_reason(vo
     heddle_fs_close(fs);
 }
 
+static void what_may_be_a_secret_of_a_web_address_is_not_shown(void **state)
+{
+    (void)state;
+    assert_string_equal(heddle_stores_shown("https://host/a.csv?sig=secret", arena), "https://host/a.csv");
+    assert_string_equal(heddle_stores_shown("http://host/a.csv", arena), "http://host/a.csv");
+    assert_string_equal(heddle_stores_shown("what?.csv", arena), "what?.csv"); /* a pattern of this machine */
+}
+
+static void a_table_whose_kind_cannot_be_told_is_named_without_its_secret(void **state)
+{
+    (void)state;
+    struct heddle_source_options source = {.path = "https://127.0.0.1:9/table?sig=secret"};
+    assert_int_equal(heddle_stores_find(NULL, &source, arena, &error), HEDDLE_SOURCE);
+    assert_non_null(strstr(error.message, "https://127.0.0.1:9/table is"));
+    assert_null(strstr(error.message, "secret"));
+    source = (struct heddle_source_options){.path = "https://127.0.0.1:9/table.csv.gz?sig=secret"};
+    assert_int_equal(heddle_stores_find(NULL, &source, arena, &error), HEDDLE_OK);
+    assert_string_equal(source.type, "csv");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_may_be_a_secret_of_a_web_address_is_not_shown, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_table_whose_kind_cannot_be_told_is_named_without_its_secret, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(credentials_that_the_store_refuses_are_renewed_and_the_load_goes_on,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(credentials_are_renewed_before_they_end, setup, teardown),
