@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "lib/schedule_graphs.h"
+#include "schedule/layout.h"
 #include "schedule/parts.h"
 #include "schedule/simulate.h"
 
@@ -338,7 +339,9 @@ static bool measure_plan(const struct arguments *arguments, bool skewed, FILE *j
         .arguments = arguments,
         .source = &source,
         .spill = &spill,
-        .part_count = heddle_parts_wanted(PLAN_WRITERS, true, arguments->rows, PLAN_TRANSACTION_ROWS),
+        .part_count =
+            heddle_layout_of(HEDDLE_LAYOUT_WITHIN, PLAN_WRITERS, arguments->rows, PLAN_TRANSACTION_ROWS)
+                .parts,
     };
     bool fine = spill.file >= 0 && heddle_counts_create(&planning.counts, NULL) == HEDDLE_OK;
     if (fine) {
@@ -434,6 +437,14 @@ static struct heddle_simulate_options model(const struct graph *graph, size_t wr
     };
 }
 
+static struct heddle_layout layout(const struct graph *graph, size_t writers)
+{
+    return heddle_layout_of(graph->kind == GRAPH_COMPONENTS    ? HEDDLE_LAYOUT_ALONE
+                            : graph->kind == GRAPH_MONOPARTITE ? HEDDLE_LAYOUT_WITHIN
+                                                               : HEDDLE_LAYOUT_BETWEEN,
+                            writers, graph->rows, graph->rows_a_transaction);
+}
+
 static bool run_dynamic(const struct routed *routed, size_t writers, struct heddle_simulation *simulation)
 {
     const struct heddle_schedule_options options = {.spaces = 2, .parts = routed->parts, .writers = writers};
@@ -441,12 +452,16 @@ static bool run_dynamic(const struct routed *routed, size_t writers, struct hedd
     struct heddle_scheduler *scheduler = NULL;
     struct heddle_error error = {0};
     size_t stream = 0;
-    const bool fine = heddle_scheduler_create(&options, &scheduler, &error) == HEDDLE_OK &&
-                      heddle_scheduler_add_stream(scheduler, routed->graph->rows_a_transaction, UINT64_MAX,
-                                                  &stream, &error) == HEDDLE_OK &&
-                      add_graph(routed, scheduler) &&
-                      heddle_simulate(scheduler, &costs, NULL, simulation, &error) == HEDDLE_OK &&
-                      simulation->rows == routed->graph->rows;
+    bool fine = heddle_scheduler_create(&options, &scheduler, &error) == HEDDLE_OK;
+    if (fine) {
+        heddle_scheduler_in_turn(scheduler, layout(routed->graph, writers).in_turn);
+    }
+    fine = fine &&
+           heddle_scheduler_add_stream(scheduler, routed->graph->rows_a_transaction, UINT64_MAX, &stream,
+                                       &error) == HEDDLE_OK &&
+           add_graph(routed, scheduler) &&
+           heddle_simulate(scheduler, &costs, NULL, simulation, &error) == HEDDLE_OK &&
+           simulation->rows == routed->graph->rows;
     heddle_scheduler_destroy(scheduler);
     if (!fine) {
         fprintf(stderr, "schedule: %s\n", error.message);
@@ -484,7 +499,7 @@ static bool measure_graph(const struct graph *graph, size_t writers, FILE *json)
     struct heddle_simulation same;
     struct heddle_simulation published;
     const bool mono = graph->kind == GRAPH_MONOPARTITE;
-    const size_t parts = heddle_parts_wanted(writers, mono, graph->rows, graph->rows_a_transaction);
+    const size_t parts = layout(graph, writers).parts;
     const uint64_t start = heddle_clock_thread_cpu_ns();
     bool fine =
         hash_graph(graph, &routed) && make_tables(&routed, parts) && run_dynamic(&routed, writers, &ours);
@@ -609,7 +624,8 @@ static bool measure_windows(const struct graph *graph, bool sorted, size_t write
     }
     for (size_t i = 0; i < sizeof windows / sizeof windows[0] && fine; i++) {
         const size_t rows = windows[i] < graph->rows ? windows[i] : graph->rows;
-        const size_t parts = heddle_parts_wanted(writers, true, rows, graph->rows_a_transaction);
+        const size_t parts =
+            heddle_layout_of(HEDDLE_LAYOUT_WITHIN, writers, rows, graph->rows_a_transaction).parts;
         fine = make_tables(&routed, parts) && run_window(&routed, order, windows[i], writers, &simulation);
         printf("%-18s %-8s %9zu %3zu %5zu %7.2f %7.1f\n", graph->name, sorted ? "sorted" : "as is", rows,
                writers, parts, simulation.speed_up, 100 * simulation.speed_up / (double)writers);

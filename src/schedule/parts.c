@@ -305,16 +305,3 @@ const struct heddle_hub *heddle_parts_hubs(const struct heddle_parts *parts, siz
     *count_out = parts->hub_count;
     return parts->hubs;
 }
-
-size_t heddle_parts_wanted(size_t writers, bool monopartite, uint64_t rows, size_t rows_a_transaction)
-{
-    const size_t least = monopartite ? 2 * writers : writers;
-    size_t parts = 4 * least;
-    while (parts > HEDDLE_SCHEDULE_PARTS_MAX) {
-        parts /= 2;
-    }
-    while (parts / 2 >= least && rows / parts / parts < rows_a_transaction / 16) {
-        parts /= 2;
-    }
-    return parts;
-}

@@ -52,10 +52,6 @@ HEDDLE_MUST_CHECK int heddle_parts_imbalance_under(const struct heddle_parts *pa
 /* The keys that were dealt out on their own, the largest first: those that may hold a sixteenth of a mean part. */
 const struct heddle_hub *heddle_parts_hubs(const struct heddle_parts *parts, size_t *count_out);
 
-/* How many parts a space should have: 4 a writer, 8 where both ends of a row are in it (`monopartite`), halved while a
- * tile would hold less than a sixteenth of a transaction, but no fewer than a part a writer and end. */
-size_t heddle_parts_wanted(size_t writers, bool monopartite, uint64_t rows, size_t rows_a_transaction);
-
 /* NULL is a no-op. */
 void heddle_parts_destroy(struct heddle_parts *parts);
 

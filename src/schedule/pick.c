@@ -139,8 +139,8 @@ static void gather(struct heddle_scheduler *scheduler, struct heddle_tile *seed,
 {
     const struct heddle_stream *stream = &scheduler->streams[seed->stream];
     *gathering = (struct gathering){.stream = stream, .seed = seed};
-    gathering->share = scheduler->share;
-    if (stream->rows <= stream->rows_max && stream->bytes <= stream->bytes_max) {
+    gathering->share = scheduler->share > stream->share_least ? scheduler->share : stream->share_least;
+    if (!scheduler->in_turn && stream->rows <= stream->rows_max && stream->bytes <= stream->bytes_max) {
         gathering->share = scheduler->options.parts; /* the rest of the stream is one transaction */
     }
     scheduler->gatherings++;
@@ -315,6 +315,14 @@ static struct heddle_tile *best_tile(const struct heddle_scheduler *scheduler,
     return best;
 }
 
+/* The tile of a part whose turn it is, if it may go. */
+static struct heddle_tile *tile_in_turn(const struct heddle_scheduler *scheduler,
+                                        const struct heddle_stream *stream, uint32_t part)
+{
+    struct heddle_tile *tile = heddle_tile_in_turn(scheduler, stream, part);
+    return tile != NULL && tile_may_go(scheduler, tile) ? tile : NULL;
+}
+
 /* The tile at the free part with the most rows left; parts that have nothing to give now are tried in falling order. */
 static struct heddle_tile *critical_seed(struct heddle_scheduler *scheduler,
                                          const struct heddle_stream *stream)
@@ -333,7 +341,8 @@ static struct heddle_tile *critical_seed(struct heddle_scheduler *scheduler,
             break;
         }
         scheduler->tried[part] = 1;
-        seed = best_tile(scheduler, stream, part);
+        seed =
+            scheduler->in_turn ? tile_in_turn(scheduler, stream, part) : best_tile(scheduler, stream, part);
     }
     for (size_t i = 0; i < stream->used_count; i++) {
         scheduler->tried[stream->used[i]] = 0;
@@ -415,7 +424,8 @@ static size_t next_stream(const struct heddle_scheduler *scheduler, size_t befor
     return best;
 }
 
-/* The tile that was passed over for too long, or NULL. From then on its parts are for nobody else. */
+/* The tile that was passed over for too long, or NULL. From then on its parts are for nobody else. In turn nobody is passed
+ * over: of all waiting tiles the one whose turn is first may go as soon as its parts are free. */
 static struct heddle_tile *overdue_tile(struct heddle_scheduler *scheduler)
 {
     struct heddle_tile *tile = scheduler->oldest;
@@ -423,7 +433,7 @@ static struct heddle_tile *overdue_tile(struct heddle_scheduler *scheduler)
     if (patience == 0) {
         patience = PATIENCE_PICKS + PATIENCE_PICKS_A_TILE * scheduler->waiting_tiles;
     }
-    if (tile == NULL || scheduler->picks - tile->since <= patience) {
+    if (tile == NULL || scheduler->in_turn || scheduler->picks - tile->since <= patience) {
         return NULL;
     }
     scheduler->overdue = tile;

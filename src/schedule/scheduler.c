@@ -257,6 +257,20 @@ static bool list_make_room(struct heddle_tile_list *list)
                        sizeof(struct heddle_tile *)) == 0;
 }
 
+/* The most of `parts` (ascending) that lie in one space. */
+static size_t most_in_a_space(const struct heddle_scheduler *scheduler, const uint32_t *parts, size_t count)
+{
+    size_t most = 1;
+    size_t here = 0;
+    for (size_t i = 0; i < count; i++) {
+        const bool same =
+            i > 0 && parts[i] / scheduler->options.parts == parts[i - 1] / scheduler->options.parts;
+        here = same ? here + 1 : 1;
+        most = here > most ? here : most;
+    }
+    return most;
+}
+
 struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t index, const uint32_t *parts,
                                    size_t count)
 {
@@ -276,6 +290,8 @@ struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t in
         return NULL;
     }
     tile->stream = index;
+    const size_t most = most_in_a_space(scheduler, parts, count);
+    stream->share_least = most > stream->share_least ? most : stream->share_least;
     if (count == 0) {
         tile->kept = true;
         stream->unclaimed = tile;
@@ -387,10 +403,16 @@ int heddle_scheduler_add_claim(struct heddle_scheduler *scheduler, size_t stream
     return heddle_stream_push(scheduler, stream, claim->parts, claim->count, row, error);
 }
 
+void heddle_scheduler_in_turn(struct heddle_scheduler *scheduler, bool in_turn)
+{
+    scheduler->in_turn = in_turn;
+}
+
 void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, size_t writers)
 {
     const size_t share = writers == 0 ? parts : parts / writers;
-    scheduler->share = share < SHARE_LEAST ? SHARE_LEAST : share;
+    scheduler->share = share < 1 ? 1 : share;
+    scheduler->parts_now = parts;
 }
 
 size_t heddle_scheduler_pending_rows(const struct heddle_scheduler *scheduler)

@@ -65,7 +65,7 @@ struct heddle_schedule_watch {
 
 struct heddle_schedule_options {
     size_t spaces;  /* number of key spaces (label + key properties); streams name spaces by index */
-    size_t parts;   /* parts a space, 1..HEDDLE_SCHEDULE_PARTS_MAX; heddle_parts_wanted() says how many */
+    size_t parts;   /* parts a space, 1..HEDDLE_SCHEDULE_PARTS_MAX; schedule/layout.h says how many */
     size_t writers; /* how many pieces of work may be in flight */
     /* A tile that was passed over so many picks goes next: its parts are kept free for it. 0 = 64 and 16 a waiting tile,
      * which bounds the waiting in a stream without end and hardly disturbs the order otherwise. */
@@ -156,6 +156,10 @@ void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, si
 /* Parts that a pick leaves alone while others fill a whole transaction: other processes are expected to hold them. `avoided` has
  * a byte for each part of each space, is borrowed until the next call, and may change between picks; NULL = none. */
 void heddle_scheduler_avoid(struct heddle_scheduler *scheduler, const uint8_t *avoided);
+
+/* Few rows: whether each part meets the others in a fixed order, that of a tournament (schedule/layout.h says when that
+ * is best). A part then waits for the one whose turn it is rather than being taken by another. */
+void heddle_scheduler_in_turn(struct heddle_scheduler *scheduler, bool in_turn);
 
 /* Pieces of work in flight that were picked before the last reroute. */
 size_t heddle_scheduler_before(const struct heddle_scheduler *scheduler);

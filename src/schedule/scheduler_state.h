@@ -35,6 +35,7 @@ struct heddle_stream {
     uint64_t bytes;
     struct heddle_tile_list all;    /* every tile there is */
     struct heddle_tile *unclaimed;  /* of these: the one without parts, or NULL */
+    size_t share_least;             /* the most parts of one space that a tile touches */
     struct heddle_tile_list *lists; /* one a part over all spaces; NULL before the first row */
     uint32_t *used;                 /* parts that a tile touches */
     size_t used_count;
@@ -68,6 +69,8 @@ struct heddle_scheduler {
     struct heddle_row_store store;
     size_t part_total;
     size_t share;      /* parts of a space that one pick may hold */
+    size_t parts_now;  /* parts of a space that rows claim at present */
+    bool in_turn;      /* each part meets the others in a fixed order */
     uint8_t *busy;     /* a part: held by work in flight */
     uint8_t *chosen;   /* a part: held by the pick under way */
     uint8_t *tried;    /* a part: found to have nothing that may go now */
@@ -106,6 +109,10 @@ struct heddle_tile *heddle_tile_of(struct heddle_scheduler *scheduler, size_t st
 /* Notes that so many rows and bytes more (or, negative, less) wait in a tile, whose queue has changed already. */
 void heddle_tile_changed(struct heddle_scheduler *scheduler, struct heddle_tile *tile, int64_t rows,
                          int64_t bytes);
+
+/* The waiting tile of a part whose turn it is at each of its parts, or NULL. */
+struct heddle_tile *heddle_tile_in_turn(const struct heddle_scheduler *scheduler,
+                                        const struct heddle_stream *stream, uint32_t part);
 
 /* Puts a tile that has got its first row behind the waiting ones. */
 void heddle_tile_starts_to_wait(struct heddle_scheduler *scheduler, struct heddle_tile *tile);

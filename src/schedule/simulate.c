@@ -130,7 +130,12 @@ static int drain(struct run *run, struct heddle_error *error)
         if (writer == NULL) {
             break;
         }
-        HEDDLE_TRY(finish(run, writer, error));
+        /* What ends at one moment has ended before anybody picks: equal transactions keep in step, as they would. */
+        const double end_us = writer->end_us;
+        while (writer != NULL && writer->end_us == end_us) {
+            HEDDLE_TRY(finish(run, writer, error));
+            writer = next_end(run);
+        }
     }
     const size_t left = heddle_scheduler_pending_rows(run->scheduler);
     if (left > 0) {

@@ -1,6 +1,8 @@
 /* forecast_speed.c: tiles through the scheduler with a model of what a transaction costs. */
 #include "run/forecast/forecast_target.h"
 
+#include "schedule/layout.h"
+
 /* Relative costs are what matters: a relationship takes 20 to 45 us of a server, a transaction a tenth to a fifth of what its
  * rows take (measured.md section 2). */
 static const double ROW_US = 30;
@@ -86,6 +88,10 @@ int heddle_forecast_simulate(const struct heddle_forecast_count *count,
     size_t stream = 0;
     HEDDLE_TRY(heddle_scheduler_create(&options, &scheduler, error));
     int status = heddle_scheduler_add_stream(scheduler, model.rows_max, UINT64_MAX, &stream, error);
+    const uint64_t rows = count->out->rows - count->out->rejected;
+    heddle_scheduler_in_turn(
+        scheduler,
+        heddle_layout_of(heddle_forecast_touch(count), writers, rows, count->out->batch_rows).in_turn);
     if (status == HEDDLE_OK) {
         status = add_tiles(count, deal, scheduler, stream, error);
     }

@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "schedule/layout.h"
 #include "schedule/parts.h"
 #include "sink/neo4j/limits.h"
 
@@ -254,6 +255,13 @@ int heddle_forecast_count_batch(struct heddle_forecast_count *count, struct hedd
 
 /* ---- between the readings ---- */
 
+enum heddle_layout_touch heddle_forecast_touch(const struct heddle_forecast_count *count)
+{
+    return !is_relationship(count)                               ? HEDDLE_LAYOUT_ALONE
+           : count->out->scenario == HEDDLE_SCENARIO_MONOPARTITE ? HEDDLE_LAYOUT_WITHIN
+                                                                 : HEDDLE_LAYOUT_BETWEEN;
+}
+
 static int deal_one(struct heddle_forecast_count *count, struct heddle_forecast_deal *deal, size_t parts,
                     struct heddle_error *error)
 {
@@ -297,15 +305,16 @@ int heddle_forecast_count_deal(struct heddle_forecast_count *count, struct heddl
         return HEDDLE_OK;
     }
     const bool mono = out->scenario == HEDDLE_SCENARIO_MONOPARTITE && is_relationship(count);
+    const enum heddle_layout_touch touch = heddle_forecast_touch(count);
     for (size_t i = 0; i < HEDDLE_FORECAST_SPEEDS; i++) {
-        const size_t parts = heddle_parts_wanted(WRITERS[i], mono, rows, out->batch_rows);
+        const size_t parts = heddle_layout_of(touch, WRITERS[i], rows, out->batch_rows).parts;
         out->speeds[i] = (struct heddle_forecast_speed){.writers = WRITERS[i], .parts = parts};
         HEDDLE_TRY(deal_one(count, &count->deals[2 * i], parts, error));
         if (is_relationship(count)) {
             HEDDLE_TRY(deal_one(count, &count->deals[2 * i + 1], mono ? 2 * WRITERS[i] : WRITERS[i], error));
         }
     }
-    out->parts = heddle_parts_wanted(out->writers, mono, rows, out->batch_rows);
+    out->parts = heddle_layout_of(touch, out->writers, rows, out->batch_rows).parts;
     HEDDLE_TRY(deal_one(count, &count->deals[HEDDLE_FORECAST_PICTURES], out->parts, error));
     for (size_t i = 0; i < count->spaces; i++) {
         const double imbalance = heddle_parts_imbalance(count->deals[HEDDLE_FORECAST_PICTURES].tables[i]);

@@ -7,6 +7,7 @@
 
 #include "run/forecast/forecast.h"
 #include "schedule/distinct.h"
+#include "schedule/layout.h"
 #include "sink/rows.h"
 
 /* Up to two key spaces: one where both ends have a label in common, and for nodes. */
@@ -63,6 +64,9 @@ HEDDLE_MUST_CHECK int heddle_forecast_count_place(struct heddle_forecast_count *
 /* Behind the second reading: figures, simulations. */
 HEDDLE_MUST_CHECK int heddle_forecast_count_conclude(struct heddle_forecast_count *count,
                                                      struct heddle_error *error);
+
+/* How the target's rows touch the parts of its spaces. */
+enum heddle_layout_touch heddle_forecast_touch(const struct heddle_forecast_count *count);
 
 /* Simulates one deal: forecast_speed.c. `watch` may be NULL. */
 HEDDLE_MUST_CHECK int heddle_forecast_simulate(const struct heddle_forecast_count *count,

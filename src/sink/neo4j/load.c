@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "schedule/layout.h"
 #include "schedule/parts.h"
 #include "sink/neo4j/encode.h"
 #include "sink/neo4j/ids_read.h"
@@ -197,7 +198,8 @@ int heddle_load_start(struct heddle_load *load, struct heddle_error *error)
     const size_t start = load->ability.cores > 0 || load->writer_max < 2 ? load->writer_max : 2;
     const bool asked = load->options->writers > 0;
     heddle_adapt_start(&load->adapt, asked ? load->writer_max : start, load->writer_max, asked);
-    load->parts = heddle_parts_wanted(heddle_writers_in_flight_max(load), true, UINT64_MAX, 1);
+    load->parts =
+        heddle_layout_of(HEDDLE_LAYOUT_WITHIN, heddle_writers_in_flight_max(load), UINT64_MAX, 1).parts;
     if (!load->options->ends_by_key) {
         HEDDLE_TRY(heddle_ids_create(0, &load->ids, error));
     }

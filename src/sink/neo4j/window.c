@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/memory.h"
+#include "schedule/layout.h"
 #include "schedule/table.h"
 #include "schedule/verify.h"
 #include "sink/neo4j/load.h"
@@ -31,11 +32,11 @@ static const uint64_t NS_PER_MS = 1000000;
 struct window_space {
     struct heddle_counts *counts; /* of the window that is being counted; NULL before the first key */
     struct heddle_parts *now;
-    struct heddle_parts *before; /* while a change is under way: what `now` was, maybe the very same */
-    struct heddle_parts *next;   /* dealt at this edge */
-    bool monopartite;            /* both ends of a row are in it */
-    size_t groups;               /* parts that the job asks for, 0 = none */
-    const char *label;           /* of what queries alone touch, else NULL */
+    struct heddle_parts *before;    /* while a change is under way: what `now` was, maybe the very same */
+    struct heddle_parts *next;      /* dealt at this edge */
+    enum heddle_layout_touch touch; /* the most that a row touches of it */
+    size_t groups;                  /* parts that the job asks for, 0 = none */
+    const char *label;              /* of what queries alone touch, else NULL */
 };
 
 /* Which touch of a row claims a part of which space. */
@@ -75,6 +76,7 @@ struct heddle_window {
     bool is_new;            /* before the first edge of a pass */
     bool holding;           /* rows that came after a broken claim wait */
     bool changing;          /* work from before may be in flight */
+    bool in_turn;           /* the load is small and all there: its parts meet in order */
     size_t changes;
 };
 
@@ -165,10 +167,13 @@ static void query_views(struct heddle_window *window, const struct heddle_target
 static void note_pairs(struct heddle_window *window, const struct view *view)
 {
     for (size_t i = 0; i < view->count; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (view->at[i].space == view->at[j].space) {
-                window->spaces[view->at[i].space].monopartite = true;
-            }
+        for (size_t j = 0; j < view->count; j++) {
+            struct window_space *space = &window->spaces[view->at[i].space];
+            const enum heddle_layout_touch touch = i == j ? HEDDLE_LAYOUT_ALONE
+                                                   : view->at[i].space == view->at[j].space
+                                                       ? HEDDLE_LAYOUT_WITHIN
+                                                       : HEDDLE_LAYOUT_BETWEEN;
+            space->touch = touch > space->touch ? touch : space->touch;
         }
     }
 }
@@ -200,19 +205,24 @@ static int plan_views(struct heddle_window *window, size_t index, const size_t *
     const bool claims = window->options.fixed_parts == 0 && plan->claim == HEDDLE_CLAIM_ENDS &&
                         (target->claim.scenario == HEDDLE_TARGET_SCENARIO_PREDEFINED ||
                          target->claim.scenario == HEDDLE_TARGET_SCENARIO_BIPARTITE);
-    return claims ? plan_claim(window, target, made, error) : HEDDLE_OK;
+    if (claims) {
+        HEDDLE_TRY(plan_claim(window, target, made, error));
+        note_pairs(window, &made->claimed);
+    }
+    return HEDDLE_OK;
 }
 
-static size_t parts_wanted(const struct heddle_window *window, const struct window_space *space,
-                           uint64_t rows)
+static struct heddle_layout layout_wanted(const struct heddle_window *window,
+                                          const struct window_space *space, uint64_t rows)
 {
     if (window->options.fixed_parts > 0) {
-        return window->options.fixed_parts;
+        return (struct heddle_layout){.parts = window->options.fixed_parts};
     }
     if (space->groups > 0) {
-        return space->groups < HEDDLE_SCHEDULE_PARTS_MAX ? space->groups : HEDDLE_SCHEDULE_PARTS_MAX;
+        return (struct heddle_layout){
+            .parts = space->groups < HEDDLE_SCHEDULE_PARTS_MAX ? space->groups : HEDDLE_SCHEDULE_PARTS_MAX};
     }
-    return heddle_parts_wanted(window->options.writers, space->monopartite, rows, window->rows_a_transaction);
+    return heddle_layout_of(space->touch, window->options.writers, rows, window->rows_a_transaction);
 }
 
 static int window_fill(struct heddle_window *window, struct heddle_error *error)
@@ -243,7 +253,7 @@ static int window_fill(struct heddle_window *window, struct heddle_error *error)
         status = heddle_parts_create(NULL, options->fixed_parts, &window->spaces[i].now, error);
     }
     for (size_t i = 0; i < window->space_count; i++) {
-        const size_t parts = parts_wanted(window, &window->spaces[i], UINT64_MAX);
+        const size_t parts = layout_wanted(window, &window->spaces[i], UINT64_MAX).parts;
         window->parts_max = parts > window->parts_max ? parts : window->parts_max;
     }
     return status;
@@ -482,7 +492,9 @@ bool heddle_window_is_due(const struct heddle_window *window)
 static int deal_space(struct heddle_window *window, struct window_space *space, uint64_t rows,
                       struct heddle_error *error)
 {
-    const size_t wanted = parts_wanted(window, space, rows);
+    const struct heddle_layout layout = layout_wanted(window, space, rows);
+    const size_t wanted = layout.parts;
+    window->in_turn = window->in_turn && layout.in_turn;
     double imbalance = 0.0;
     if (space->now != NULL) {
         const bool fits = heddle_parts_count(space->now) == wanted || !window->is_new;
@@ -505,13 +517,15 @@ static int deal(struct heddle_window *window, bool last, struct heddle_error *er
     const uint64_t most = window->options.rows_waiting_max;
     const uint64_t expected = last ? 0 : window->rows_expected < most ? window->rows_expected : most;
     const uint64_t rows = window->rows > expected ? window->rows : expected;
+    window->in_turn = last && window->is_new; /* more rows would come out of turn */
     for (size_t i = 0; i < window->space_count; i++) {
         struct window_space *space = &window->spaces[i];
         if (space->counts != NULL && heddle_counts_total(space->counts) > 0) {
             HEDDLE_TRY(deal_space(window, space, rows, error));
             heddle_counts_clear(space->counts);
         } else if (space->now == NULL) {
-            HEDDLE_TRY(heddle_parts_create(NULL, parts_wanted(window, space, rows), &space->next, error));
+            HEDDLE_TRY(
+                heddle_parts_create(NULL, layout_wanted(window, space, rows).parts, &space->next, error));
         }
     }
     window->counted = 0;
@@ -565,6 +579,7 @@ static void set_share(const struct heddle_window *window, struct heddle_schedule
         }
     }
     heddle_scheduler_share(scheduler, parts, window->options.senders);
+    heddle_scheduler_in_turn(scheduler, window->in_turn);
 }
 
 /* Takes the new tables into use, and the keys in place of broken claims. */

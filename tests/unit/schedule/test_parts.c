@@ -139,17 +139,6 @@ static void keys_that_were_not_counted_spread_evenly(void **state)
     heddle_counts_destroy(counts);
 }
 
-static void the_number_of_parts_follows_writers_and_rows(void **state)
-{
-    (void)state;
-    assert_int_equal(heddle_parts_wanted(8, false, 10000000, 1000), 32);
-    assert_int_equal(heddle_parts_wanted(8, true, 10000000, 1000), 64);
-    assert_int_equal(heddle_parts_wanted(8, true, 1000, 1000), 16); /* few rows: 2 a writer */
-    assert_int_equal(heddle_parts_wanted(8, false, 1000, 1000), 8); /* and 1 */
-    assert_int_equal(heddle_parts_wanted(1, false, 1, 1), 4);
-    assert_true(heddle_parts_wanted(10000, true, UINT64_MAX, 1) <= HEDDLE_SCHEDULE_PARTS_MAX);
-}
-
 static void a_key_claims_its_old_and_its_new_part_while_the_table_changes(void **state)
 {
     (void)state;
@@ -253,7 +242,6 @@ int main(void)
         cmocka_unit_test(a_hub_above_the_mean_has_its_part_to_itself),
         cmocka_unit_test(loads_are_what_the_table_gives),
         cmocka_unit_test(keys_that_were_not_counted_spread_evenly),
-        cmocka_unit_test(the_number_of_parts_follows_writers_and_rows),
         cmocka_unit_test(a_key_claims_its_old_and_its_new_part_while_the_table_changes),
         cmocka_unit_test(a_claim_is_sorted_without_repeats_and_says_when_it_is_full),
         cmocka_unit_test(bad_numbers_and_failing_allocations_are_answered),
