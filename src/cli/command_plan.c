@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/problems.h"
 #include "report/plan_report.h"
+#include "run/checkpoint/place.h"
 
 struct reading {
     const struct heddle_cli *cli;
@@ -92,17 +93,12 @@ static int time_sample(struct heddle_cli *cli, const struct heddle_job *job, dou
                 seconds);
     }
     HEDDLE_TRY(heddle_probe_run(job, &cli->options, seconds, probe, error));
-    heddle_probe_predict(probe, forecast, ".", prediction);
-    if (prediction->spill_free < prediction->spill_bytes) {
-        char need[32], have[32];
-        return heddle_error_set(
-            error, HEDDLE_IO,
-            "the disk of the checkpoint has %s free, and this load may spill up to %s: free some, or "
-            "choose another place with --checkpoint",
-            heddle_plan_report_bytes(prediction->spill_free, have),
-            heddle_plan_report_bytes(prediction->spill_bytes, need));
+    const char *place = heddle_checkpoint_place(&cli->options, job->name, cli->arena);
+    if (place == NULL) {
+        return heddle_error_out_of_memory(error);
     }
-    return HEDDLE_OK;
+    heddle_probe_predict(probe, forecast, place, prediction);
+    return heddle_probe_check_disk(prediction, error);
 }
 
 /* The page goes to a file, the summary to stdout in any case. */

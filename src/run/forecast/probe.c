@@ -1,6 +1,7 @@
 /* probe.c: two short loads under other names, and what follows from them. */
 #include "run/forecast/probe.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,8 +277,28 @@ static uint64_t store_bytes_of(const struct heddle_forecast_target *target)
     return bytes + (vector > 0 ? target->texts * (blocks(vector) + vector + GRAPH_LINK_BYTES) : 0);
 }
 
+/* What the disk of `place` has free: of the nearest folder above it that is there. UINT64_MAX = unknown. */
+static uint64_t free_bytes(const char *place)
+{
+    char path[PATH_MAX];
+    struct statvfs disk;
+    const size_t length = strlen(place);
+    if (length >= sizeof path) {
+        return UINT64_MAX;
+    }
+    memcpy(path, place, length + 1);
+    while (path[0] != '\0' && statvfs(path, &disk) != 0) {
+        char *slash = strrchr(path, '/');
+        *(slash == NULL ? path : slash == path && path[1] != '\0' ? path + 1 : slash) = '\0';
+    }
+    if (path[0] == '\0' && statvfs(".", &disk) != 0) {
+        return UINT64_MAX;
+    }
+    return (uint64_t)disk.f_bavail * (uint64_t)disk.f_frsize;
+}
+
 void heddle_probe_predict(const struct heddle_probe *probe, const struct heddle_forecast *forecast,
-                          const char *folder, struct heddle_prediction *prediction_out)
+                          const char *place, struct heddle_prediction *prediction_out)
 {
     uint64_t rows = 0;
     uint64_t texts = 0;
@@ -304,7 +325,18 @@ void heddle_probe_predict(const struct heddle_probe *probe, const struct heddle_
     prediction_out->wall_s = probe->fixed_s + prediction_out->load_s + prediction_out->index_s;
     prediction_out->log_bytes = 2 * prediction_out->store_bytes;
     prediction_out->spill_bytes = bytes;
-    struct statvfs disk;
-    prediction_out->spill_free =
-        statvfs(folder, &disk) == 0 ? (uint64_t)disk.f_bavail * (uint64_t)disk.f_frsize : UINT64_MAX;
+    prediction_out->spill_free = free_bytes(place);
+}
+
+int heddle_probe_check_disk(const struct heddle_prediction *prediction, struct heddle_error *error)
+{
+    static const double MEGABYTE = 1e6;
+    if (prediction->spill_free >= prediction->spill_bytes) {
+        return HEDDLE_OK;
+    }
+    return heddle_error_set(
+        error, HEDDLE_IO,
+        "the disk of the checkpoint has %.1f MB free, and this load may spill up to %.1f MB: "
+        "free some, or choose another place with --checkpoint",
+        (double)prediction->spill_free / MEGABYTE, (double)prediction->spill_bytes / MEGABYTE);
 }

@@ -56,8 +56,13 @@ HEDDLE_MUST_CHECK int heddle_probe_run(const struct heddle_job *job, const struc
                                        double seconds, struct heddle_probe *probe_out,
                                        struct heddle_error *error);
 
-/* What all rows of a forecast would take. `folder` is where the checkpoint will be. */
+/* What all rows of a forecast would take. `place` is where the checkpoint will be; it need not be there yet, and of one in an
+ * object store the part on this machine counts, which is below the working directory. */
 void heddle_probe_predict(const struct heddle_probe *probe, const struct heddle_forecast *forecast,
-                          const char *folder, struct heddle_prediction *prediction_out);
+                          const char *place, struct heddle_prediction *prediction_out);
+
+/* Whether what may be spilled fits the disk; one whose room is not known does. Errors: HEDDLE_IO (says what to do). */
+HEDDLE_MUST_CHECK int heddle_probe_check_disk(const struct heddle_prediction *prediction,
+                                              struct heddle_error *error);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "run/forecast/forecast.h"
+#include "run/forecast/probe.h"
 
 static char folder[] = "build/forecast-XXXXXX";
 
@@ -290,6 +291,43 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+static void a_disk_that_is_too_small_is_refused(void **state)
+{
+    (void)state;
+    struct heddle_error error = {0};
+    struct heddle_prediction prediction = {.spill_bytes = 5000000, .spill_free = 4999999};
+    assert_int_equal(heddle_probe_check_disk(&prediction, &error), HEDDLE_IO);
+    assert_non_null(strstr(error.message, "5.0 MB free"));
+    assert_non_null(strstr(error.message, "--checkpoint"));
+    prediction.spill_free = 5000000;
+    assert_int_equal(heddle_probe_check_disk(&prediction, &error), HEDDLE_OK);
+    prediction.spill_free = UINT64_MAX; /* nobody knows */
+    assert_int_equal(heddle_probe_check_disk(&prediction, &error), HEDDLE_OK);
+}
+
+/* The disk is that of the place of the checkpoint, which a first run will only make. */
+static void the_disk_asked_is_that_of_the_checkpoint(void **state)
+{
+    (void)state;
+    static const char *const places[] = {
+        "build", "build/not/there/yet", "not-there", "s3://bucket/folder", "/not-there/at-all", "."};
+    struct forecast planned;
+    struct heddle_error error = {0};
+    write_rows(1000, even);
+    assert_int_equal(forecast("B", "merge", &PLAIN, &planned, &error), HEDDLE_OK);
+    const struct heddle_probe probe = {.rows = 100, .load_s = 1};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct heddle_prediction prediction;
+        heddle_probe_predict(&probe, planned.made, places[i], &prediction);
+        assert_true(prediction.spill_bytes > 0);
+        assert_true(prediction.spill_free > 0 && prediction.spill_free < UINT64_MAX);
+        assert_true(prediction.load_s > 9.9 && prediction.load_s < 10.1);
+        prediction.spill_bytes = prediction.spill_free + 1; /* a load one byte too large for it */
+        assert_int_equal(heddle_probe_check_disk(&prediction, &error), HEDDLE_IO);
+    }
+    forget(&planned);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -300,6 +338,8 @@ int main(void)
         cmocka_unit_test(rows_that_cannot_be_loaded_are_told_with_an_example),
         cmocka_unit_test(a_table_without_rows_is_no_error),
         cmocka_unit_test(thinned_rows_tell_nearly_what_all_rows_tell),
+        cmocka_unit_test(a_disk_that_is_too_small_is_refused),
+        cmocka_unit_test(the_disk_asked_is_that_of_the_checkpoint),
         cmocka_unit_test(reading_can_be_stopped),
         cmocka_unit_test(memory_that_runs_out_is_told),
     };
