@@ -70,20 +70,25 @@ static void learn_cores(struct heddle_bolt_connection *connection, struct heddle
     heddle_buffer_free(&text);
 }
 
-/* Where a database speaks Cypher 25 unless told otherwise, its statements go by what that has: no id(), only elementId(). */
-static void learn_ids(struct heddle_bolt_connection *connection, struct heddle_arena *arena,
-                      struct heddle_ability *ability)
+/* A database whose own language is Cypher 25 is spoken to in that: there id() is on its way out, and elementId() stays. */
+static void learn_language(struct heddle_bolt_connection *connection, struct heddle_arena *arena,
+                           struct heddle_ability *ability)
 {
+    struct heddle_buffer text = {0};
+    heddle_buffer_append_text(&text, "SHOW DATABASE ");
+    heddle_cypher_quote(&text, ability->database);
+    heddle_buffer_append_text(&text, " YIELD defaultLanguage RETURN defaultLanguage");
     const struct heddle_ask ask = {
-        .text = "MATCH (n) WHERE false RETURN id(n)",
+        .text = heddle_buffer_text(&text),
         .mode = HEDDLE_BOLT_READ,
         .database = ability->database,
     };
     struct heddle_bolt_result result;
-    struct heddle_error error = {0};
-    if (ability->dialect.versions && heddle_ask_run(connection, &ask, arena, &result, &error) != HEDDLE_OK) {
-        ability->dialect.element_ids = strstr(error.code, "SyntaxError") != NULL;
+    if (ability->dialect.versions && ability->database[0] != '\0' && ask.text != NULL &&
+        heddle_ask_run(connection, &ask, arena, &result, NULL) == HEDDLE_OK && result.record_count > 0) {
+        ability->dialect.element_ids = strcmp(heddle_ask_cell_text(&result, 0, 0), "CYPHER 25") == 0;
     }
+    heddle_buffer_free(&text);
 }
 
 int heddle_ability_learn(struct heddle_bolt_connection *connection, const char *database,
@@ -105,7 +110,7 @@ int heddle_ability_learn(struct heddle_bolt_connection *connection, const char *
         ability.dialect.versions = version_at_least(&ability, 2025, 6);
         ability.dialect.key_constraints = strcmp(ability.edition, "enterprise") == 0;
         learn_cores(connection, arena, &ability);
-        learn_ids(connection, arena, &ability);
+        learn_language(connection, arena, &ability);
         *ability_out = ability;
     }
     heddle_arena_destroy(arena);

@@ -23,7 +23,7 @@ struct heddle_cypher_dialect {
     bool scoped_call;     /* CALL (n, r) { … }: 5.23 and later; else CALL { WITH n, r … } */
     bool versions;        /* knows CYPHER 5 and CYPHER 25: 2025.06 and later */
     bool key_constraints; /* Enterprise and Aura */
-    bool element_ids;     /* no id(), only elementId(): the database's own language is Cypher 25 */
+    bool element_ids;     /* the database's own language is Cypher 25, where ids are those of elementId() */
 };
 
 /* What stands in place of a MERGE (sink/road.h). */

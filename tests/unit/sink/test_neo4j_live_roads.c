@@ -1,9 +1,10 @@
 /* test_neo4j_live_roads.c: every road writes the graph that a plain MERGE by one writer writes. Random jobs (bare, with a key
  * property, with a value, with both; loops, repeats, ends that are missing) into graphs that hold something already,
- * parallel relationships included; ends by key and by id; ids that are out of date.
+ * parallel relationships included; ends by key and by id, also in Cypher 25; ids that are out of date.
  */
 #include "live_fixture.h"
 
+#include "sink/neo4j/ability.h"
 #include "sink/road.h"
 
 enum { NODES = 60, ROWS = 900, KINDS = 4, WRITERS = 4, BATCH_ROWS = 40 };
@@ -407,6 +408,74 @@ static void ids_that_are_out_of_date_connect_nothing_wrong(void **state)
     }
 }
 
+static int speak(const char *language)
+{
+    char text[96];
+    struct heddle_bolt_result result;
+    const struct heddle_ask question = {.text = text, .database = "system"};
+    snprintf(text, sizeof text, "ALTER DATABASE neo4j SET DEFAULT LANGUAGE %s", language);
+    return heddle_ask_run(control, &question, answers, &result, NULL);
+}
+
+static int speak_5_again(void **state)
+{
+    (void)state;
+    (void)speak("CYPHER 5");
+    return 0;
+}
+
+/* Ids that are learned as nodes are written, and ids that are read back; ends that are missing, repeats, what is there. */
+static void a_database_that_speaks_cypher_25_is_told_element_ids(void **state)
+{
+    (void)state;
+    static struct edge edges[ROWS];
+    struct edge nodes[NODES];
+    struct heddle_ability ability = {0};
+    uint64_t random = 25;
+    wipe();
+    heddle_arena_reset(answers);
+    if (speak("CYPHER 25") != HEDDLE_OK) {
+        print_message("this server knows no CYPHER 25\n");
+        return;
+    }
+    assert_int_equal(heddle_ability_learn(control, "neo4j", &ability, NULL), HEDDLE_OK);
+    assert_true(ability.dialect.element_ids);
+    for (int64_t i = 0; i < NODES; i++) {
+        nodes[i] = (struct edge){{i, 0, 0, 0}};
+    }
+    for (size_t k = 0; k < KINDS; k++) {
+        for (int learned = 0; learned < 2; learned++) {
+            char type[64];
+            char reference[64];
+            struct trial trial;
+            struct heddle_target_counts counts;
+            heddle_arena_reset(answers);
+            snprintf(type, sizeof type, "HEDDLE_TEST_ELEMENT_%zu_%d", k, learned);
+            snprintf(reference, sizeof reference, "HEDDLE_TEST_ELEMENT_REFERENCE_%zu_%d", k, learned);
+            ask("MATCH (n:HeddleTestNode) DETACH DELETE n");
+            random_edges(edges, ROWS, &random);
+            if (learned == 0) {
+                fill_nodes(NODES);
+            }
+            trial_open(&trial, &kinds[k], type, true, learned == 0 ? HEDDLE_ROAD_TILES : HEDDLE_ROAD_AUTO,
+                       false);
+            if (learned != 0) {
+                trial_write(&trial, 0, nodes, NODES);
+            }
+            trial_write(&trial, 1, edges, ROWS);
+            write_plainly("MERGE", reference, &kinds[k], edges, ROWS);
+            assert_same_graph(type, reference, kinds[k].name);
+            heddle_sink_counts(trial.sink, 1, &counts);
+            assert_int_equal(counts.read, counts.created + counts.matched + counts.folded + counts.rejected);
+            assert_true(counts.created > 0);
+            trial_close(&trial);
+        }
+    }
+    assert_int_equal(speak("CYPHER 5"), HEDDLE_OK);
+    assert_int_equal(heddle_ability_learn(control, "neo4j", &ability, NULL), HEDDLE_OK);
+    assert_false(ability.dialect.element_ids);
+}
+
 /* Several nodes of one key (nothing forbids it) make a row match several times: counted as one row. */
 static void a_key_that_is_not_unique_hides_no_missing_end(void **state)
 {
@@ -432,6 +501,7 @@ static int run_roads(void)
         cmocka_unit_test(every_road_writes_what_a_plain_merge_by_one_writer_writes),
         cmocka_unit_test(creating_keeps_every_row_by_key_and_by_id),
         cmocka_unit_test(ids_that_are_out_of_date_connect_nothing_wrong),
+        cmocka_unit_test_teardown(a_database_that_speaks_cypher_25_is_told_element_ids, speak_5_again),
         cmocka_unit_test(a_key_that_is_not_unique_hides_no_missing_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

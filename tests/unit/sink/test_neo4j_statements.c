@@ -298,10 +298,10 @@ static void a_node_and_its_relationships_are_one_statement_that_finds_every_end_
                        "WITH count(*) AS n RETURN n / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
     text = (struct heddle_buffer){0};
     heddle_cypher_write_together(&text, job.targets, removal, riders, 2, &newest, &forms[1]);
-    assert_text(&text, "UNWIND $rows AS r MATCH (b0) WHERE elementId(b0) = r[3] AND b0.`aircraft_id` = r[4] "
-                       "AND CASE WHEN b0:`HeddleTestAircraft` THEN true END "
-                       "MATCH (b1) WHERE elementId(b1) = r[6] AND b1.`component_id` = r[7] "
-                       "AND CASE WHEN b1:`HeddleTestComponent` THEN true END "
+    assert_text(&text, "UNWIND $rows AS r MATCH (b0:`HeddleTestAircraft`) WHERE elementId(b0) = r[3] "
+                       "AND CASE WHEN b0.`aircraft_id` = r[4] THEN true END "
+                       "MATCH (b1:`HeddleTestComponent`) WHERE elementId(b1) = r[6] "
+                       "AND CASE WHEN b1.`component_id` = r[7] THEN true END "
                        "CREATE (n:`HeddleTestRemoval` {`removal_id`: r[0], `reason`: r[1], `hours`: r[2]}), "
                        "(n)-[:`HEDDLE_TEST_REMOVED_FROM` {`hours`: r[5]}]->(b0), "
                        "(n)-[:`HEDDLE_TEST_OF_COMPONENT`]->(b1) "
