@@ -12,10 +12,12 @@
 
 enum { NANOSECONDS_A_MILLISECOND = 1000000, NANOSECONDS_A_SECOND = 1000000000 };
 
-/* Every clock of a thread stands still while `frozen`; `ahead_ns` is what the suite has added since. */
+/* Every clock of a thread stands still while `frozen`; `ahead_ns` is what the suite has added since. What is answered depends on
+ * nothing that still moves: a clock that goes back by a microsecond is a wait of centuries to whoever subtracts. */
 static _Thread_local struct {
     bool frozen;
-    int64_t at_ns;    /* of the monotonic clock */
+    int64_t monotonic_ns;
+    int64_t wall_ns;
     int64_t ahead_ns; /* ticks */
 } mock;
 
@@ -28,10 +30,9 @@ static int64_t real_ns(clockid_t clock)
 
 __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *now)
 {
-    int64_t ns = real_ns(clock);
-    if (mock.frozen && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME)) {
-        ns += mock.at_ns - real_ns(CLOCK_MONOTONIC) + mock.ahead_ns;
-    }
+    const bool stands = mock.frozen && (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME);
+    const int64_t frozen_ns = clock == CLOCK_MONOTONIC ? mock.monotonic_ns : mock.wall_ns;
+    const int64_t ns = stands ? frozen_ns + mock.ahead_ns : real_ns(clock);
     now->tv_sec = (time_t)(ns / NANOSECONDS_A_SECOND);
     now->tv_nsec = (long)(ns % NANOSECONDS_A_SECOND);
     return 0;
@@ -40,7 +41,8 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
 bool time_request(struct backend *backend, const char *name, const json_t *data)
 {
     if (strcmp(name, "FakeTimeInstall") == 0) {
-        mock.at_ns = real_ns(CLOCK_MONOTONIC);
+        mock.monotonic_ns = real_ns(CLOCK_MONOTONIC);
+        mock.wall_ns = real_ns(CLOCK_REALTIME);
         mock.ahead_ns = 0;
         mock.frozen = true;
     } else if (strcmp(name, "FakeTimeTick") == 0) {
