@@ -61,6 +61,10 @@ static void check(struct heddle_job_reader *reader)
     if (!reader->out_of_memory) {
         heddle_job_check_graph_type(reader);
     }
+    /* Ends and keys are looked up there: only in a job without mistakes are they all known. */
+    if (!reader->out_of_memory && reader->errors == 0) {
+        heddle_job_check_on_delete(reader);
+    }
 }
 
 /* The document of `text`; a text that is none becomes one problem. */

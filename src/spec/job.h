@@ -113,6 +113,13 @@ struct heddle_job_schema_item {
     const char *options_json;      /* the options object as given, or NULL */
 };
 
+/* What a row that a change feed deletes means for a target. */
+enum heddle_on_delete {
+    HEDDLE_ON_DELETE_STOP = 0, /* the job does not say: the run stops at the first one */
+    HEDDLE_ON_DELETE_DELETE,   /* what the row stood for is deleted */
+    HEDDLE_ON_DELETE_KEEP,
+};
+
 /* What every target has. */
 struct heddle_job_target {
     const char *name;
@@ -131,6 +138,7 @@ struct heddle_job_target {
     const struct heddle_job_setting *extensions; /* keys of ours on the target: batch_rows, on_bad_value, … */
     size_t extension_count;
     struct heddle_job_schedule schedule;
+    enum heddle_on_delete on_delete;
 };
 
 struct heddle_job_node {
@@ -250,6 +258,10 @@ HEDDLE_MUST_CHECK int heddle_job_parse(const char *path, const char *text, size_
                                        struct heddle_error *error);
 
 void heddle_job_problems_free(struct heddle_job_problems *problems);
+
+/* Whether a source gives the rows that its table deletes and updates (readChangeFeed). */
+bool heddle_job_reads_changes(const struct heddle_job_source *source);
+
 void heddle_job_destroy(struct heddle_job *job); /* NULL is a no-op */
 
 #endif

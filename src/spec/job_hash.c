@@ -37,7 +37,9 @@ static bool is_target_setting(const char *name)
     const struct heddle_option *option = heddle_option_find(name);
     /* How rows are written beside each other changes nothing about what is loaded. */
     const bool schedules = strcmp(name, "schedule") == 0 || strcmp(name, "touches") == 0;
-    return schedules || (option != NULL && option->on_target);
+    /* A run that stopped at a deleted row asks for it. */
+    const bool follows = strcmp(name, "on_delete") == 0;
+    return schedules || follows || (option != NULL && option->on_target);
 }
 
 static bool is_config(const char *name)

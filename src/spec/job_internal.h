@@ -120,6 +120,8 @@ void heddle_job_check_cycles(struct heddle_job_reader *reader);
 void heddle_job_check_schema(struct heddle_job_reader *reader);
 void heddle_job_check_redundancy(struct heddle_job_reader *reader);
 void heddle_job_resolve_references(struct heddle_job_reader *reader); /* node keys and key mappings */
+void heddle_job_check_on_delete(
+    struct heddle_job_reader *reader); /* reads on_delete; keys and ends are known */
 void heddle_job_check_graph_type(struct heddle_job_reader *reader);
 void heddle_job_hash(struct heddle_job_reader *reader);
 

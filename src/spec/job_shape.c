@@ -192,7 +192,8 @@ static const struct shape config =
  */
 #define OWN_FIELDS                                                                                           \
     {.name = "batch_rows"}, {.name = "batch_bytes"}, {.name = "writers"}, {.name = "reject_limit"},          \
-        {.name = "on_bad_value"}, {.name = "schedule", .kind = MAP, .shape = &schedule},                     \
+        {.name = "on_bad_value"}, {.name = "on_delete"},                                                     \
+        {.name = "schedule", .kind = MAP, .shape = &schedule},                                               \
     {                                                                                                        \
         .name = "source_transformations"                                                                     \
     }
