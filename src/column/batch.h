@@ -70,6 +70,13 @@ struct heddle_column {
     uint32_t width;                    /* VECTOR */
 };
 
+/* What the rows of a batch say of their table: rows that are there now, or, of a change feed, rows as they were. */
+enum heddle_change {
+    HEDDLE_CHANGE_UPSERT = 0, /* new rows, and updated ones as they are now */
+    HEDDLE_CHANGE_LOOK, /* rows that are gone or were updated, as they were: shown before the rows of their version, to look at */
+    HEDDLE_CHANGE_REMOVE, /* the same again, behind the rows of their version: what none of those stands for has to go */
+};
+
 struct heddle_batch {
     struct heddle_arena *arena;         /* owns all below */
     const struct heddle_schema *schema; /* borrowed from the source */
@@ -88,6 +95,11 @@ struct heddle_batch {
     size_t vector_count;
     const char *const *
         *failures; /* a slot: NULL, or for each row why its text could not be embedded, or NULL */
+    enum heddle_change change;
+    int64_t version; /* of the table that changed so; where the source tells changes apart */
+    /* Set by run/ (run/changes/changes.h); bits by row, NULL = none. */
+    const uint8_t *const *kept;     /* a slot: the row's text did not change: the graph has its vector */
+    const uint8_t *const *left_out; /* a target of the sink: the row is none of it; or NULL */
     _Atomic uint32_t references;
 };
 

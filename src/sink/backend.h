@@ -26,6 +26,7 @@ struct heddle_sink_backend {
     int (*meet)(void *self, const struct heddle_meeting *meeting, struct heddle_error *error);
     int (*write)(void *self, struct heddle_batch *batch, const size_t *targets, size_t target_count,
                  struct heddle_error *error);
+    int (*confirm)(void *self, const struct heddle_sink_look *look, struct heddle_error *error);
     int (*flush)(void *self, struct heddle_error *error);
     int (*finish)(void *self, uint64_t *index_ns_out, struct heddle_error *error);
     int (*verify)(void *self, bool strict, struct heddle_verification *out, struct heddle_error *error);

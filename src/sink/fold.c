@@ -2,6 +2,7 @@
 #include "sink/fold.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/hash.h"
 #include "base/memory.h"
@@ -53,6 +54,13 @@ void heddle_fold_destroy(struct heddle_fold *fold)
         free(fold->slots);
         free(fold);
     }
+}
+
+void heddle_fold_clear(struct heddle_fold *fold)
+{
+    memset(fold->slots, 0, fold->capacity * sizeof *fold->slots);
+    fold->count = 0;
+    fold->overflowed = false;
 }
 
 size_t heddle_fold_count(const struct heddle_fold *fold)

@@ -31,6 +31,9 @@ void heddle_fold_destroy(struct heddle_fold *fold); /* NULL is a no-op */
 HEDDLE_MUST_CHECK int heddle_fold_rows(struct heddle_fold *fold, struct heddle_target_rows *ready,
                                        struct heddle_error *error);
 
+/* Forgets all identities: some of them are about to be removed. */
+void heddle_fold_clear(struct heddle_fold *fold);
+
 /* Identities remembered. */
 size_t heddle_fold_count(const struct heddle_fold *fold);
 

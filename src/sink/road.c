@@ -68,7 +68,7 @@ bool heddle_road_is_alone(const struct heddle_target *targets, size_t target_cou
 {
     const struct heddle_target *mine = &targets[target];
     for (size_t i = 0; i < target_count; i++) {
-        if (i == target) {
+        if (i == target || targets[i].removes) { /* what removes never runs beside what writes */
             continue;
         }
         const struct heddle_target *other = &targets[i];
@@ -121,6 +121,9 @@ static const char *no_create(const struct heddle_road_facts *facts)
     if (!heddle_road_is_alone(facts->targets, facts->target_count, facts->target)) {
         return is_node ? "another target writes nodes of this label"
                        : "another target writes relationships of this type";
+    }
+    if (target->removed) {
+        return "rows that its source deletes are removed again";
     }
     /* What comes after the table is full is merged by the parts it claims, or guarded; other rows would claim the wrong ones. */
     if (facts->rows_expected > facts->remembered_rows && !is_node && !heddle_fold_target_is_bare(target)) {
@@ -255,6 +258,10 @@ void heddle_road_choose(const struct heddle_road_facts *facts, struct heddle_roa
 {
     const struct heddle_target *target = &facts->targets[facts->target];
     *choice_out = (struct heddle_road_choice){.as_asked = true};
+    if (target->removes) {
+        take(choice_out, HEDDLE_ROAD_TILES, "what is deleted is nobody else's meanwhile");
+        return;
+    }
     const enum heddle_road asked = target->road;
     const char *obstacle = obstacle_of(facts, asked);
     const bool joins = asked == HEDDLE_ROAD_ONE_STATEMENT && target->kind == HEDDLE_TARGET_RELATIONSHIP;

@@ -345,9 +345,15 @@ static int sort_rows(struct heddle_target_rows *ready, const struct verdict *ver
     if (ready->rows == NULL) {
         return heddle_error_out_of_memory(error);
     }
+    const struct heddle_batch *batch = ready->owner->batch;
+    const uint8_t *left_out = batch->left_out == NULL ? NULL : batch->left_out[ready->target_index];
     uint8_t *mine = NULL;
     HEDDLE_TRY(find_mine(ready, &mine, error));
     for (size_t row = 0; row < count; row++) {
+        if (bit_is_set(left_out, row)) {
+            ready->left_out++;
+            continue;
+        }
         if (mine != NULL && mine[row] == 0) {
             ready->others++;
             continue;

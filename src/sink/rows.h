@@ -45,6 +45,7 @@ struct heddle_target_rows {
     size_t row_count;
     size_t rejected; /* rows that went to the reject sink */
     size_t others;   /* rows that another shard writes or rejects (share.h) */
+    size_t left_out; /* rows that are none of the target's (batch->left_out) */
     size_t folded;   /* rows taken out by heddle_fold_rows() because writing them would change nothing */
     uint8_t *
         repeats; /* bit = row repeats an identity of this load and is still to be written; NULL = none does */

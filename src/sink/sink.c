@@ -107,6 +107,12 @@ int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch, cons
     return sink->backend->write(sink->self, batch, targets, target_count, error);
 }
 
+int heddle_sink_confirm_vectors(struct heddle_sink *sink, const struct heddle_sink_look *look,
+                                struct heddle_error *error)
+{
+    return sink->backend->confirm(sink->self, look, error);
+}
+
 int heddle_sink_flush(struct heddle_sink *sink, struct heddle_error *error)
 {
     return sink->backend->flush(sink->self, error);

@@ -23,6 +23,7 @@
 #include "sink/target.h"
 
 struct heddle_sink;
+struct heddle_target_rows;
 
 enum heddle_vector_index_when {
     HEDDLE_VECTOR_INDEX_AUTO,
@@ -95,8 +96,9 @@ struct heddle_sink_options {
 struct heddle_target_counts {
     uint64_t read;    /* rows handed to write() */
     uint64_t created; /* by the server's counters */
-    uint64_t matched; /* rows that met what was there */
-    uint64_t folded;  /* rows whose key another row of this load had, where merging */
+    uint64_t
+        matched; /* rows that met what was there; of a target that removes: what they name is not there any more */
+    uint64_t folded; /* rows whose key another row of this load had, where merging */
     uint64_t rejected;
     uint64_t vectors; /* vector properties written */
 };
@@ -161,10 +163,27 @@ HEDDLE_MUST_CHECK int heddle_sink_forget(struct heddle_sink *sink, uint64_t micr
                                          struct heddle_error *error);
 
 /* Takes rows for the targets whose indices are given (all of the batch's source). The sink takes references of its own.
- * Waits where too much is in flight: that wait is the backpressure. Answers the first error that a writer met. */
+ * Waits where too much is in flight: that wait is the backpressure. Answers the first error that a writer met. Either all of
+ * the targets remove or none does: what removes waits for all rows before it, and is done when write() answers. */
 HEDDLE_MUST_CHECK int heddle_sink_write(struct heddle_sink *sink, struct heddle_batch *batch,
                                         const size_t *targets, size_t target_count,
                                         struct heddle_error *error);
+
+/* Rows whose vectors may be there already. */
+struct heddle_sink_look {
+    const struct heddle_target_rows
+        *keys; /* sink/rows.h: the batch as the target sees it that removes what `target` writes */
+    size_t target;
+    const struct heddle_column
+        *text;     /* STRING: what target's vector_text has to equal; NULL where it has none */
+    uint8_t *rows; /* in and out: a bit a row of the batch */
+};
+
+/* Takes out of look->rows those whose node is not there, has no vector, or has another text: what is left need not be embedded. May
+ * be called by one other thread while rows are written: it sees what is committed. After prepare(). Errors: of the connection. */
+HEDDLE_MUST_CHECK int heddle_sink_confirm_vectors(struct heddle_sink *sink,
+                                                  const struct heddle_sink_look *look,
+                                                  struct heddle_error *error);
 
 /* Waits until every row is written or rejected. */
 HEDDLE_MUST_CHECK int heddle_sink_flush(struct heddle_sink *sink, struct heddle_error *error);

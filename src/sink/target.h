@@ -102,6 +102,10 @@ struct heddle_target {
     const char *stamp; /* a load id (sink/stamp.h) put on what is created, never on what is met; or NULL */
     size_t source;     /* number of the source, equal for targets fed by one pass */
     bool merge;        /* MERGE, else CREATE */
+    bool
+        removes; /* its rows name what is to go (a node with its relationships, or a relationship): nothing is written.
+                   * It has keys and no other properties; what it removes no row of the same flush writes */
+    bool removed;                                    /* another target removes what this one writes */
     bool bad_value_is_null;                          /* on_bad_value: null */
     const struct heddle_target_property *properties; /* keys included */
     size_t property_count;
@@ -122,6 +126,7 @@ struct heddle_target {
     const char *vector_property; /* or NULL: no embedding */
     size_t vector_slot;          /* index into batch->vectors; a null row there = written without vector */
     uint32_t vector_dimensions;
+    const char *vector_text; /* the property that holds the embedded text, or NULL */
 
     /* relationships */
     const char *type;

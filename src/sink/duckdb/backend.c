@@ -23,6 +23,7 @@ static void sink_close(void *self)
     heddle_duck_statement_destroy(sink->mark);
     free(sink->states);
     heddle_fold_destroy(sink->fold);
+    heddle_duck_disconnect(sink->lookup);
     heddle_duck_disconnect(sink->connection);
     heddle_duck_close(sink->duck);
     heddle_arena_destroy(sink->arena);
@@ -151,6 +152,7 @@ const struct heddle_sink_backend heddle_sink_duckdb = {
     .forget = heddle_duckdb_forget,
     .meet = sink_meet,
     .write = heddle_duckdb_write,
+    .confirm = heddle_duckdb_confirm,
     .flush = sink_flush,
     .finish = heddle_duckdb_finish,
     .verify = heddle_duckdb_verify,

@@ -54,12 +54,14 @@ struct heddle_duckdb_sink {
     struct heddle_duckdb_layout layout;
     struct heddle_duck *duck;
     struct heddle_duck_connection *connection;
-    struct heddle_duckdb_state *states; /* one a target */
+    struct heddle_duck_connection *lookup; /* of the thread that reads; opened when it first asks */
+    struct heddle_duckdb_state *states;    /* one a target */
     struct heddle_fold *fold;
     uint32_t epoch;       /* of the load; 0 = transactions bear no marks */
     uint64_t micro_batch; /* that the rows belong to */
     uint64_t token_counter;
     struct heddle_duck_statement *mark;
+    bool removed; /* some batch removed rows */
     uint64_t random;
     atomic_bool stopping;
     _Atomic uint64_t rows_done;
@@ -121,6 +123,21 @@ HEDDLE_MUST_CHECK int heddle_duckdb_write(void *self, struct heddle_batch *batch
 /* Writes what is staged: one transaction, or several where rows have to be set aside. Rejects are sent and counted. */
 HEDDLE_MUST_CHECK int heddle_duckdb_transact(struct heddle_duckdb_sink *sink,
                                              struct heddle_duckdb_staged *staged, struct heddle_error *error);
+
+/* removal.c */
+
+/* Rows that are known may be gone: identities and samples are forgotten. Before the rows of a batch that removes. */
+HEDDLE_MUST_CHECK int heddle_duckdb_removal_begin(struct heddle_duckdb_sink *sink, size_t source,
+                                                  const struct heddle_schema *schema,
+                                                  struct heddle_error *error);
+
+/* Deletes what the staged rows low .. high-1 of a target that removes name: a node's relationships first. */
+HEDDLE_MUST_CHECK int heddle_duckdb_remove(struct heddle_duckdb_sink *sink, size_t index, size_t low,
+                                           size_t high, struct heddle_error *error);
+
+/* confirm.c */
+HEDDLE_MUST_CHECK int heddle_duckdb_confirm(void *self, const struct heddle_sink_look *look,
+                                            struct heddle_error *error);
 
 /* record.c */
 HEDDLE_MUST_CHECK int heddle_duckdb_record_begin(struct heddle_duckdb_sink *sink, struct heddle_error *error);

@@ -293,6 +293,9 @@ static bool statement_needed(const struct heddle_duckdb_sink *sink, size_t index
     const struct heddle_duckdb_road *road = &sink->layout.roads[index];
     const struct heddle_target *target = &sink->options.targets[index];
     const bool unique = sink->layout.tables[road->table].unique;
+    if (target->removes) {
+        return false; /* removal.c */
+    }
     switch (which) {
     case HEDDLE_DUCKDB_DO_PLAIN: return !unique;
     case HEDDLE_DUCKDB_DO_NEW: return unique;
@@ -414,7 +417,11 @@ int heddle_duckdb_prepare(void *self, struct heddle_error *error)
 int heddle_duckdb_tables_settle(struct heddle_duckdb_sink *sink, struct heddle_error *error)
 {
     for (size_t i = 0; i < sink->layout.table_count; i++) {
-        heddle_duckdb_layout_settle(&sink->layout.tables[i]);
+        bool exists = false;
+        HEDDLE_TRY(table_exists(sink, sink->layout.tables[i].name, &exists, error));
+        if (!exists) { /* the columns of one that is there have their types, even where no row told them again */
+            heddle_duckdb_layout_settle(&sink->layout.tables[i]);
+        }
         HEDDLE_TRY(table_make(sink, &sink->layout.tables[i], error));
     }
     return HEDDLE_OK;

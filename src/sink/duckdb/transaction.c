@@ -186,6 +186,12 @@ static enum verdict statements_run(struct attempt *attempt, struct heddle_error 
     const size_t left = rows_left(attempt);
     bool missing = false;
     uint64_t ignored = 0;
+    if (target->removes) {
+        return heddle_duckdb_remove(attempt->sink, attempt->index, attempt->low, attempt->high, error) ==
+                       HEDDLE_OK
+                   ? VERDICT_WRITTEN
+                   : VERDICT_ERROR;
+    }
     if (ends_run(attempt, &missing, error) != HEDDLE_OK) {
         return VERDICT_ERROR;
     }

@@ -81,7 +81,9 @@ static int part_write(struct heddle_duckdb_sink *sink, struct heddle_duckdb_stag
     HEDDLE_TRY(heddle_duckdb_stage(sink, staged, error));
     const uint64_t middle = heddle_clock_ns();
     HEDDLE_TRY(heddle_duckdb_transact(sink, staged, error));
-    HEDDLE_TRY(heddle_duckdb_sample(sink, staged, error));
+    if (!staged->ready->target->removes) {
+        HEDDLE_TRY(heddle_duckdb_sample(sink, staged, error));
+    }
     atomic_fetch_add(&sink->encode_ns, middle - start);
     atomic_fetch_add(&sink->wait_ns, heddle_clock_ns() - middle);
     atomic_fetch_add(&sink->rows_done, staged->count);
@@ -117,8 +119,8 @@ static int target_write(struct heddle_duckdb_sink *sink, struct heddle_rows *row
     struct heddle_recalled recalled;
     HEDDLE_TRY(heddle_duckdb_layout_learn(&sink->layout, index, target, rows->batch->schema, error));
     HEDDLE_TRY(heddle_duckdb_tables_ready(sink, index, error));
-    state->counts.read += rows->batch->rows;
     HEDDLE_TRY(heddle_rows_convert(rows, target, index, &sink->options.rejects, &ready, error));
+    state->counts.read += rows->batch->rows - ready->left_out;
     HEDDLE_TRY(heddle_recall_ask(&sink->options.ledger, ready, error));
     HEDDLE_TRY(heddle_fold_rows(sink->fold, ready, error));
     HEDDLE_TRY(
@@ -134,11 +136,19 @@ int heddle_duckdb_write(void *self, struct heddle_batch *batch, const size_t *ta
 {
     struct heddle_duckdb_sink *sink = self;
     struct heddle_rows *rows = NULL;
+    const bool removes = target_count > 0 && sink->options.targets[targets[0]].removes;
+    /* Nodes before the relationships that need them; what goes, the other way round. */
+    const enum heddle_target_kind order[2] = {removes ? HEDDLE_TARGET_RELATIONSHIP : HEDDLE_TARGET_NODE,
+                                              removes ? HEDDLE_TARGET_NODE : HEDDLE_TARGET_RELATIONSHIP};
+    if (removes) {
+        HEDDLE_TRY(heddle_duckdb_removal_begin(sink, sink->options.targets[targets[0]].source, batch->schema,
+                                               error));
+    }
     HEDDLE_TRY(heddle_rows_create(batch, &rows, error));
     int status = HEDDLE_OK;
-    for (int kind = HEDDLE_TARGET_NODE; kind <= HEDDLE_TARGET_RELATIONSHIP; kind++) {
+    for (size_t k = 0; k < 2; k++) {
         for (size_t i = 0; status == HEDDLE_OK && i < target_count; i++) {
-            if ((int)sink->options.targets[targets[i]].kind == kind) {
+            if (sink->options.targets[targets[i]].kind == order[k]) {
                 status = target_write(sink, rows, targets[i], error);
             }
         }

@@ -440,7 +440,7 @@ static void count_open(struct heddle_load *load, struct heddle_parcel *parcel, c
         return; /* the target's own lot has counted what conversion found */
     }
     struct heddle_target_counts *counts = &load->counts[plan->index];
-    counts->read += parcel->rows->batch->rows - lot->ready->others;
+    counts->read += parcel->rows->batch->rows - lot->ready->others - lot->ready->left_out;
     counts->rejected += lot->ready->rejected;
     counts->folded += lot->ready->folded;
     load->progress.rows_done += lot->ready->rejected + lot->ready->folded + lot->recalled.done_count;
@@ -527,15 +527,10 @@ static void begin_pass(struct heddle_load *load, const size_t *targets, size_t t
     pthread_mutex_unlock(&load->lock);
 }
 
-int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const size_t *targets,
-                    size_t target_count, struct heddle_error *error)
+static int batch_add(struct heddle_load *load, struct heddle_batch *batch, const size_t *targets,
+                     size_t target_count, struct heddle_error *error)
 {
     HEDDLE_TRY(wait_for_room(load, error));
-    for (size_t i = 0; i < target_count; i++) {
-        if (targets[i] >= load->options->target_count) {
-            return heddle_error_set(error, HEDDLE_INVALID, "there is no target number %zu", targets[i]);
-        }
-    }
     for (size_t i = 0; i < target_count; i++) {
         heddle_ids_consider(load, &load->plans[targets[i]], batch->rows);
     }
@@ -559,6 +554,53 @@ int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const 
         }
     }
     return status;
+}
+
+/* What is known of rows may be gone: identities that were seen, rows to look up again. */
+static int forget_rows(struct heddle_load *load, struct heddle_error *error)
+{
+    int status = HEDDLE_OK;
+    heddle_fold_clear(load->fold);
+    pthread_mutex_lock(&load->lock);
+    load->removed = true;
+    for (size_t i = 0; i < load->options->target_count && status == HEDDLE_OK; i++) {
+        heddle_samples_destroy(load->samples[i]);
+        load->samples[i] = NULL;
+        status = heddle_samples_create(load->options->seed + i, &load->samples[i], error);
+    }
+    pthread_mutex_unlock(&load->lock);
+    return status;
+}
+
+/* The relationships of a batch, then its nodes: a node takes its relationships along, and no two transactions should delete one. */
+static int removals_add(struct heddle_load *load, struct heddle_batch *batch, const size_t *targets,
+                        size_t target_count, struct heddle_error *error)
+{
+    HEDDLE_TRY(forget_rows(load, error));
+    for (int kind = HEDDLE_TARGET_RELATIONSHIP; kind >= HEDDLE_TARGET_NODE; kind--) {
+        for (size_t i = 0; i < target_count; i++) {
+            if ((int)load->options->targets[targets[i]].kind == kind) {
+                HEDDLE_TRY(batch_add(load, batch, &targets[i], 1, error));
+            }
+        }
+        HEDDLE_TRY(heddle_load_drain(load, error));
+    }
+    return HEDDLE_OK;
+}
+
+int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch, const size_t *targets,
+                    size_t target_count, struct heddle_error *error)
+{
+    for (size_t i = 0; i < target_count; i++) {
+        if (targets[i] >= load->options->target_count) {
+            return heddle_error_set(error, HEDDLE_INVALID, "there is no target number %zu", targets[i]);
+        }
+    }
+    if (target_count > 0 && load->options->targets[targets[0]].removes) {
+        HEDDLE_TRY(heddle_load_drain(load, error));
+        return removals_add(load, batch, targets, target_count, error);
+    }
+    return batch_add(load, batch, targets, target_count, error);
 }
 
 int heddle_load_drain(struct heddle_load *load, struct heddle_error *error)
@@ -595,7 +637,9 @@ static struct heddle_ledger_sums count_result(struct heddle_load *load, const st
         }
         repeats += heddle_rows_is_repeat(lot->ready, result->rows[i].row) ? 1 : 0;
         sums.vectors += heddle_rows_has_vector(lot->ready, result->rows[i].row) ? 1 : 0;
-        heddle_samples_offer(load->samples[plan->index], lot->ready, result->rows[i].row);
+        if (!plan->target->removes) {
+            heddle_samples_offer(load->samples[plan->index], lot->ready, result->rows[i].row);
+        }
     }
     const size_t written = result->count - result->rejected;
     const size_t created = result->created < written ? result->created : written;

@@ -96,6 +96,9 @@ struct heddle_load {
     bool begun;
     struct heddle_ids *ids; /* of nodes that relationships name; NULL = ends by key */
 
+    struct heddle_bolt_connection
+        *lookup; /* of the thread that reads: confirm.h; opened when it first asks */
+
     /* Of the caller's thread alone. */
     struct heddle_bolt_connection *control;
     struct heddle_fold *fold;
@@ -125,6 +128,7 @@ struct heddle_load {
     bool closing;
     bool holds;     /* some lot is held by the window */
     bool under_way; /* a pass has begun; of the caller's thread */
+    bool removed;   /* some batch removed rows */
     bool failed;
     struct heddle_error failure; /* the first one */
     struct heddle_target_counts *counts;
@@ -150,7 +154,8 @@ HEDDLE_MUST_CHECK int heddle_load_start(struct heddle_load *load, struct heddle_
 /* Tells the scheduler each plan's limits, once they are settled. Errors: HEDDLE_OUT_OF_MEMORY. */
 HEDDLE_MUST_CHECK int heddle_load_add_streams(struct heddle_load *load, struct heddle_error *error);
 
-/* Converts a batch for its targets and puts its rows on their way, after waiting for room.
+/* Converts a batch for its targets and puts its rows on their way, after waiting for room. Targets that remove wait until all
+ * rows before them are written, relationships before nodes, and what comes next waits for them.
  * Errors: of conversion; the failure of a writer; HEDDLE_INTERRUPTED. */
 HEDDLE_MUST_CHECK int heddle_load_add(struct heddle_load *load, struct heddle_batch *batch,
                                       const size_t *targets, size_t target_count, struct heddle_error *error);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "sink/backend.h"
 #include "sink/neo4j/clean.h"
+#include "sink/neo4j/confirm.h"
 #include "sink/neo4j/epoch.h"
 #include "sink/neo4j/load.h"
 #include "sink/neo4j/marks.h"
@@ -59,6 +60,7 @@ static void neo4j_close(void *self)
     heddle_load_end(load);
     heddle_plans_destroy(load->plans, load->options->target_count);
     heddle_bolt_close(load->control);
+    heddle_bolt_close(load->lookup);
     free(load->nodes_before);
     free(load);
 }
@@ -156,6 +158,11 @@ static int neo4j_write(void *self, struct heddle_batch *batch, const size_t *tar
     return heddle_load_add(load, batch, targets, target_count, error);
 }
 
+static int neo4j_confirm(void *self, const struct heddle_sink_look *look, struct heddle_error *error)
+{
+    return heddle_confirm_vectors(self, look, error);
+}
+
 static int neo4j_flush(void *self, struct heddle_error *error)
 {
     return heddle_load_drain(self, error);
@@ -231,6 +238,7 @@ const struct heddle_sink_backend heddle_sink_neo4j = {
     .forget = neo4j_forget,
     .meet = neo4j_meet,
     .write = neo4j_write,
+    .confirm = neo4j_confirm,
     .flush = neo4j_flush,
     .finish = neo4j_finish,
     .verify = neo4j_verify,

@@ -70,11 +70,11 @@ static void number_id_spaces(const struct heddle_sink_options *options, struct h
         }
         plans[i].id_space_a = id_space_of(is_node ? target : &targets[target->start.node], options->seed);
         plans[i].id_space_b = id_space_of(is_node ? target : &targets[target->end.node], options->seed);
-        plans[i].uses_ids = !is_node && !target->merge_ends && !options->ends_by_key;
+        plans[i].uses_ids = !is_node && !target->merge_ends && !target->removes && !options->ends_by_key;
     }
     for (size_t i = 0; i < options->target_count; i++) {
         for (size_t j = 0; j < options->target_count; j++) {
-            if (targets[i].kind == HEDDLE_TARGET_NODE && plans[j].uses_ids &&
+            if (targets[i].kind == HEDDLE_TARGET_NODE && !targets[i].removes && plans[j].uses_ids &&
                 (plans[i].id_space_a == plans[j].id_space_a || plans[i].id_space_a == plans[j].id_space_b)) {
                 plans[i].returns_ids = true;
             }
@@ -235,6 +235,14 @@ static int write_query(struct heddle_write_plan *plan, struct heddle_error *erro
     return take_text(&text, &plan->write_forms[HEDDLE_CYPHER_AS_WRITTEN][0], error);
 }
 
+static int write_removal(const struct heddle_sink_options *options, struct heddle_write_plan *plan,
+                         struct heddle_error *error)
+{
+    struct heddle_buffer text = {0};
+    heddle_cypher_remove(&text, options->targets, plan->target);
+    return take_text(&text, &plan->write_forms[HEDDLE_CYPHER_AS_WRITTEN][0], error);
+}
+
 static int fill_plan(const struct heddle_sink_options *options, const struct heddle_cypher_dialect *dialect,
                      struct heddle_write_plan *plan, size_t identity_space, struct heddle_error *error)
 {
@@ -247,6 +255,9 @@ static int fill_plan(const struct heddle_sink_options *options, const struct hed
     plan->element_ids = dialect->element_ids;
     plan->road.road = plan->target->merge ? HEDDLE_ROAD_TILES : HEDDLE_ROAD_CREATE;
     settle_claim(plan, identity_space);
+    if (plan->target->removes) {
+        return write_removal(options, plan, error);
+    }
     return plan->target->kind == HEDDLE_TARGET_QUERY ? write_query(plan, error)
                                                      : write_forms(options, dialect, plan, error);
 }

@@ -299,7 +299,8 @@ static void put_guarded(struct heddle_buffer *out, const struct heddle_target *t
 
 bool heddle_cypher_counts_rows(const struct heddle_target *target, enum heddle_cypher_rewrite rewrite)
 {
-    return target->kind == HEDDLE_TARGET_RELATIONSHIP && target->merge && rewrite == HEDDLE_CYPHER_AS_WRITTEN;
+    return target->kind == HEDDLE_TARGET_RELATIONSHIP && target->merge && !target->removes &&
+           rewrite == HEDDLE_CYPHER_AS_WRITTEN;
 }
 
 void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct heddle_target *targets,
@@ -399,6 +400,25 @@ void heddle_cypher_write_together(struct heddle_buffer *out, const struct heddle
     }
     put(out, form->returns_ids ? " / CASE WHEN size(ids) = $n THEN 1 ELSE 0 END AS n"
                                : " / CASE WHEN n = $n THEN 1 ELSE 0 END AS n");
+}
+
+void heddle_cypher_remove(struct heddle_buffer *out, const struct heddle_target *targets,
+                          const struct heddle_target *target)
+{
+    put(out, "UNWIND $rows AS r");
+    if (target->kind == HEDDLE_TARGET_NODE) {
+        put(out, " MATCH (n");
+        heddle_cypher_labels(out, target->labels, target->label_count);
+        put_key_map(out, target, 0);
+        put(out, ") DETACH DELETE n");
+        return;
+    }
+    size_t at = put_end(out, targets, &target->start, "MATCH", "a", 0);
+    at = put_end(out, targets, &target->end, "MATCH", "b", at);
+    put(out, " MATCH (a)-[x:");
+    heddle_cypher_quote(out, target->type);
+    put_key_map(out, target, at);
+    put(out, "]->(b) DELETE x");
 }
 
 void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,

@@ -83,6 +83,11 @@ void heddle_cypher_write_relationships(struct heddle_buffer *out, const struct h
                                        const struct heddle_cypher_dialect *dialect,
                                        const struct heddle_cypher_form *form);
 
+/* Deletes one node a row with its relationships, or the relationships of one identity a row; what is not there is no error.
+ * Returns nothing. Rows as above, keys alone. */
+void heddle_cypher_remove(struct heddle_buffer *out, const struct heddle_target *targets,
+                          const struct heddle_target *target);
+
 /* One record: [[ordinal, start exists, end exists], …] of rows that miss an end. */
 void heddle_cypher_missing_ends(struct heddle_buffer *out, const struct heddle_target *targets,
                                 const struct heddle_target *target);

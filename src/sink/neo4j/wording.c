@@ -393,6 +393,9 @@ struct heddle_written heddle_wording_read(struct heddle_wording *wording,
     if (wording->plan->rider_count > 0) {
         return read_together(wording, answer);
     }
+    if (wording->plan->target->removes) {
+        return written; /* a row whose node or relationship is gone is done, whoever removed it */
+    }
     if (wording->plan->target->kind == HEDDLE_TARGET_QUERY) {
         return written; /* what its statement makes of a row is its own affair: one that went through is matched */
     }
