@@ -60,6 +60,9 @@ void heddle_progress_line(const struct heddle_run_progress *progress, struct hed
         heddle_buffer_append_format(out, ", %zu writers x %zu", progress->sink.writers,
                                     progress->sink.batch_rows);
     }
+    if (progress->rows_removed > 0) {
+        heddle_buffer_append_format(out, ", removed %s", heddle_text_grouped(progress->rows_removed, number));
+    }
     if (progress->rejected > 0) {
         heddle_buffer_append_format(out, ", rejects %s", heddle_text_grouped(progress->rejected, number));
     }

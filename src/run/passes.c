@@ -27,6 +27,9 @@ static int write_to_sink(void *context, struct heddle_batch *batch, struct heddl
 {
     const struct heddle_run_unit *unit = context;
     const struct heddle_plan_pass *pass = &unit->run->plan->passes[unit->pass];
+    if (batch->change == HEDDLE_CHANGE_REMOVE) {
+        return heddle_sink_write(unit->run->sink, batch, pass->removals, pass->removal_count, error);
+    }
     return heddle_sink_write(unit->run->sink, batch, pass->targets, pass->target_count, error);
 }
 
@@ -124,9 +127,45 @@ static uint64_t rows_of(const struct heddle_source *source)
     return heddle_source_rows_read(source) + heddle_source_rows_rejected(source);
 }
 
+static int confirm_vectors(void *context, const struct heddle_sink_look *look, struct heddle_error *error)
+{
+    return heddle_sink_confirm_vectors(context, look, error);
+}
+
+static int changes_open(struct heddle_run *run, const struct heddle_pipeline *pipeline, size_t index,
+                        struct heddle_changes **changes_out, struct heddle_error *error)
+{
+    const struct heddle_plan_pass *pass = &run->plan->passes[index];
+    const struct heddle_changes_options options = {
+        .plan = run->plan,
+        .pass = pass,
+        .slots = pipeline->slots,
+        .slot_count = pipeline->slot_count,
+        .seed = run->job->content_hash,
+        .confirm = confirm_vectors,
+        .context = run->sink,
+    };
+    *changes_out = NULL;
+    return heddle_job_reads_changes(run->plan->sources[pass->source].job)
+               ? heddle_changes_create(&options, changes_out, error)
+               : HEDDLE_OK;
+}
+
+/* Rows that went, of each target, and texts that stayed. */
+static void changes_account(struct heddle_run *run, size_t index, const struct heddle_changes *changes)
+{
+    const struct heddle_plan_pass *pass = &run->plan->passes[index];
+    for (size_t i = 0; changes != NULL && i < pass->target_count; i++) {
+        run->receipt.targets[pass->targets[i]].rows_offered +=
+            heddle_changes_removals(changes, pass->targets[i]);
+    }
+    run->receipt.texts_unchanged += changes != NULL ? heddle_changes_kept(changes) : 0;
+}
+
 /* What reads and embeds the rows of a micro-batch of a pass. */
-static void unit_fill(struct heddle_run *run, size_t index, struct heddle_source *source,
-                      const struct heddle_embedding_memory *memory, struct heddle_run_unit *unit)
+static int unit_fill(struct heddle_run *run, size_t index, struct heddle_source *source,
+                     const struct heddle_embedding_memory *memory, struct heddle_run_unit *unit,
+                     struct heddle_error *error)
 {
     const struct heddle_plan_pass *pass = &run->plan->passes[index];
     *unit = (struct heddle_run_unit){.run = run, .pass = index, .source = source, .memory = *memory};
@@ -140,6 +179,15 @@ static void unit_fill(struct heddle_run *run, size_t index, struct heddle_source
         .stop = &run->stop,
         .counters = &run->counters,
     };
+    HEDDLE_TRY(changes_open(run, &unit->pipeline, index, &unit->changes, error));
+    unit->pipeline.changes = unit->changes;
+    return HEDDLE_OK;
+}
+
+static void changes_close(struct heddle_run_unit *unit)
+{
+    heddle_changes_destroy(unit->changes);
+    unit->changes = NULL;
 }
 
 /* What need not be embedded of a micro-batch: of the one at hand, or of the one behind it, which nobody has begun. */
@@ -166,13 +214,14 @@ static void read_ahead(struct heddle_run *run, size_t index)
     struct heddle_source *source = NULL;
     if (heddle_run_number(run, HEDDLE_OPTION_LIMIT) > 0 ||
         heddle_micro_batches_ahead(stream->batches, &source, NULL) != HEDDLE_OK ||
-        unit_memory(run, index, true, &memory, NULL) != HEDDLE_OK) {
+        unit_memory(run, index, true, &memory, NULL) != HEDDLE_OK ||
+        unit_fill(run, index, source, &memory, unit, NULL) != HEDDLE_OK) {
         return;
     }
-    unit_fill(run, index, source, &memory, unit);
     heddle_gate_set(&stream->gate, HEDDLE_GATE_SHUT);
     if (heddle_pipeline_start(&unit->pipeline, &unit->running, NULL) != HEDDLE_OK) {
         unit->running = NULL;
+        changes_close(unit);
         heddle_gate_set(&stream->gate, HEDDLE_GATE_OPEN);
     }
 }
@@ -184,6 +233,7 @@ static void drop_ahead(struct heddle_run *run, size_t index)
     for (size_t i = 0; i < sizeof run->units / sizeof run->units[0]; i++) {
         heddle_pipeline_abandon(run->units[i].running);
         run->units[i].running = NULL;
+        changes_close(&run->units[i]);
     }
     heddle_gate_set(&run->streams[index].gate, HEDDLE_GATE_OPEN);
 }
@@ -201,11 +251,13 @@ static int unit_run(struct heddle_run *run, size_t index, struct heddle_source *
     if (!ahead) {
         struct heddle_embedding_memory memory;
         HEDDLE_TRY(unit_memory(run, index, false, &memory, error));
-        unit_fill(run, index, source, &memory, unit);
+        HEDDLE_TRY(unit_fill(run, index, source, &memory, unit, error));
         HEDDLE_TRY(heddle_pipeline_start(&unit->pipeline, &unit->running, error));
     }
     const int status = heddle_pipeline_finish(unit->running, error);
     unit->running = NULL;
+    changes_account(run, index, unit->changes);
+    changes_close(unit);
     *unreadable_out = heddle_source_rows_rejected(source) - unreadable;
     stream->rows += rows_of(source) - rows;
     stream->unreadable += *unreadable_out;

@@ -40,6 +40,7 @@ struct heddle_pipeline_running {
 void heddle_pipeline_counters_reset(struct heddle_pipeline_counters *counters)
 {
     atomic_store(&counters->rows_read, 0);
+    atomic_store(&counters->rows_removed, 0);
     atomic_store(&counters->rows_embedded, 0);
     atomic_store(&counters->read_ns, 0);
     atomic_store(&counters->read_cpu_ns, 0);
@@ -84,13 +85,45 @@ static int pass_on(struct heddle_pipeline_running *stage, struct heddle_batch *b
         return heddle_error_out_of_memory(error);
     }
     item->batch = batch;
-    item->done = !stage->embeds;
+    /* What goes has no vector. */
+    const bool embeds = stage->embeds && batch->change == HEDDLE_CHANGE_UPSERT;
+    item->done = !embeds;
     if (heddle_lane_queue_push(stage->order, item) != HEDDLE_OK) {
         heddle_batch_release(batch);
         free(item);
         return HEDDLE_CLOSED;
     }
-    return stage->embeds ? heddle_lane_queue_push(stage->work, item) : HEDDLE_OK;
+    return embeds ? heddle_lane_queue_push(stage->work, item) : HEDDLE_OK;
+}
+
+/* Gives a batch its place and hands it on. Rows as they are now, and rows that go, are counted apart: where a job says later
+ * that deleted rows are kept, the others stand where they stood. */
+static int place(struct heddle_pipeline_running *stage, struct heddle_batch *batch, uint64_t *positions,
+                 struct heddle_error *error)
+{
+    bool wanted = true;
+    if (stage->pipeline->changes != NULL) {
+        const int status = heddle_changes_take(stage->pipeline->changes, batch, &wanted, error);
+        if (status != HEDDLE_OK) {
+            heddle_batch_release(batch);
+            return status;
+        }
+    }
+    if (batch->change != HEDDLE_CHANGE_LOOK) {
+        batch->position = positions[batch->change];
+        positions[batch->change] += batch->rows;
+    }
+    if (batch->change == HEDDLE_CHANGE_UPSERT) {
+        atomic_fetch_add(&stage->pipeline->counters->rows_read, batch->rows);
+    }
+    if (!wanted) {
+        heddle_batch_release(batch);
+        return HEDDLE_OK;
+    }
+    if (batch->change == HEDDLE_CHANGE_REMOVE) {
+        atomic_fetch_add(&stage->pipeline->counters->rows_removed, batch->rows);
+    }
+    return pass_on(stage, batch, error);
 }
 
 static void *read_all(void *argument)
@@ -99,20 +132,17 @@ static void *read_all(void *argument)
     struct heddle_pipeline_counters *counters = stage->pipeline->counters;
     struct heddle_error error = {0};
     int status = HEDDLE_OK;
-    uint64_t position = 0;
+    uint64_t positions[HEDDLE_CHANGE_REMOVE + 1] = {0};
     while (status == HEDDLE_OK && !stop_asked(stage)) {
         const uint64_t start = heddle_clock_ns();
         struct heddle_batch *batch = NULL;
         status = heddle_source_next(stage->pipeline->source, &batch, &error);
         atomic_fetch_add(&counters->read_ns, heddle_clock_ns() - start);
         if (status == HEDDLE_OK) {
-            batch->position = position;
-            position += batch->rows;
-            atomic_fetch_add(&counters->rows_read, batch->rows);
-            status = pass_on(stage, batch, &error);
+            status = place(stage, batch, positions, &error);
         }
     }
-    stage->pipeline->rows = position;
+    stage->pipeline->rows = positions[HEDDLE_CHANGE_UPSERT];
     atomic_fetch_add(&counters->read_cpu_ns, heddle_clock_thread_cpu_ns());
     if (status != HEDDLE_OK && status != HEDDLE_END && status != HEDDLE_CLOSED) {
         fail(stage, &error);

@@ -11,12 +11,14 @@
 
 #include <stdatomic.h>
 
+#include "run/changes/changes.h"
 #include "run/embedding/embedding.h"
 #include "source/source.h"
 
 /* What is counted while a pass runs; read by the progress display at any time. */
 struct heddle_pipeline_counters {
-    _Atomic uint64_t rows_read;
+    _Atomic uint64_t rows_read;     /* but for those that a change feed shows as they were */
+    _Atomic uint64_t rows_removed;  /* of batches of which some row goes */
     _Atomic uint64_t rows_embedded; /* rows that went through the embedding stage */
     _Atomic uint64_t read_ns, read_cpu_ns;
     _Atomic uint64_t embed_ns, embed_cpu_ns; /* summed over threads */
@@ -40,6 +42,7 @@ struct heddle_pipeline {
     size_t slot_count;
     size_t threads;                               /* that embed */
     const struct heddle_embedding_memory *memory; /* what need not be embedded again; or NULL */
+    struct heddle_changes *changes;               /* of a source that reads a change feed; or NULL */
     struct heddle_pipeline_outlet outlet;
     const _Atomic bool *stop; /* set from another thread: no more batches are read */
     struct heddle_pipeline_counters *counters;

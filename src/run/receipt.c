@@ -10,7 +10,7 @@
 
 static uint64_t accounted(const struct heddle_target_counts *counts)
 {
-    return counts->created + counts->matched + counts->folded + counts->rejected;
+    return counts->created + counts->matched + counts->folded + counts->rejected + counts->removed;
 }
 
 int heddle_receipt_check(const struct heddle_receipt *receipt, struct heddle_error *error)
@@ -22,9 +22,10 @@ int heddle_receipt_check(const struct heddle_receipt *receipt, struct heddle_err
             return heddle_error_set(error, HEDDLE_UNBALANCED,
                                     "the receipt of target '%s' does not balance: %" PRIu64
                                     " rows from the source, %" PRIu64 " taken, %" PRIu64 " created + %" PRIu64
-                                    " matched + %" PRIu64 " folded + %" PRIu64 " rejected",
+                                    " matched + %" PRIu64 " folded + %" PRIu64 " rejected + %" PRIu64
+                                    " removed",
                                     target->name, target->rows_offered, counts->read, counts->created,
-                                    counts->matched, counts->folded, counts->rejected);
+                                    counts->matched, counts->folded, counts->rejected, counts->removed);
         }
     }
     for (size_t i = 0; i < receipt->load.target_count; i++) {
@@ -96,6 +97,11 @@ static void print_embedding(const struct heddle_receipt *receipt, int width, str
         heddle_text_grouped(receipt->embedded.tokens, tokens),
         heddle_text_grouped(receipt->embedded.texts_folded, folded), receipt->model, receipt->precision,
         receipt->kernel);
+    if (receipt->texts_unchanged > 0) {
+        heddle_buffer_append_format(out,
+                                    "  %-*s  %s embeddings kept: the texts of updated rows did not change\n",
+                                    width, "", heddle_text_grouped(receipt->texts_unchanged, embedded));
+    }
     if (receipt->embedded.texts_remembered > receipt->kept.found) {
         heddle_buffer_append_format(
             out, "  %-*s  %s texts known from the embedding cache\n", width, "",
@@ -207,6 +213,7 @@ static json_t *embedding_json(const struct heddle_receipt *receipt)
         {"texts_remembered", embedded->texts_remembered},
         {"texts_kept", receipt->kept.found},
         {"texts_again", receipt->kept.again},
+        {"texts_unchanged", receipt->texts_unchanged},
         {"tokens", embedded->tokens},
         {"no_text", embedded->no_text},
         {"truncated", embedded->truncated},

@@ -41,6 +41,7 @@ struct heddle_receipt {
     const char *rejects_folder;
     struct heddle_embed_statistics embedded;
     struct heddle_kept_vectors_statistics kept; /* what a resume had not to embed, or embedded again */
+    uint64_t texts_unchanged;  /* of rows that a change feed updated: their vectors stay in the graph */
     const char *cache_problem; /* why the embedding cache failed last, "" or NULL for never */
     struct heddle_sink_progress sink;
     struct heddle_receipt_time read, embed, write, index, verify, total;
@@ -51,7 +52,7 @@ struct heddle_receipt {
 };
 
 /* HEDDLE_UNBALANCED naming the first target whose equation does not hold:
- * read = created + matched + folded + rejected, and read = the rows that the source gave. */
+ * read = created + matched + folded + rejected + removed, and read = the rows that the source gave. */
 HEDDLE_MUST_CHECK int heddle_receipt_check(const struct heddle_receipt *receipt, struct heddle_error *error);
 
 /* For a person. */

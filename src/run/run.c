@@ -74,7 +74,7 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
         .database = heddle_run_text(run, HEDDLE_OPTION_DATABASE),
         .ca_file = heddle_run_text(run, HEDDLE_OPTION_CA_FILE),
         .targets = run->plan->targets,
-        .target_count = run->plan->target_count,
+        .target_count = run->plan->sink_target_count,
         .writers = (size_t)heddle_run_number(run, HEDDLE_OPTION_WRITERS),
         .pipeline_depth = (size_t)heddle_run_number(run, HEDDLE_OPTION_PIPELINE_DEPTH),
         .batch_rows = (size_t)heddle_run_number(run, HEDDLE_OPTION_BATCH_ROWS),
@@ -179,7 +179,7 @@ static void complete_receipt(struct heddle_run *run)
     if (run->sink != NULL) {
         heddle_sink_progress(run->sink, &receipt->sink);
         for (size_t i = 0; i < receipt->target_count; i++) {
-            heddle_sink_counts(run->sink, i, &receipt->targets[i].counts);
+            heddle_run_counts(run, i, &receipt->targets[i].counts);
             if (run->share.count > 1) {
                 /* The other rows of the source are the other shards'. */
                 receipt->targets[i].rows_offered = receipt->targets[i].counts.read;
@@ -257,6 +257,7 @@ void heddle_run_progress(struct heddle_run *run, struct heddle_run_progress *out
     out->pass_count = run->plan->pass_count;
     out->rows_read = atomic_load(&run->counters.rows_read);
     out->rows_embedded = atomic_load(&run->counters.rows_embedded);
+    out->rows_removed = atomic_load(&run->counters.rows_removed);
     out->rows_expected = atomic_load(&run->rows_expected);
     out->embeds = atomic_load(&run->pass_embeds);
     out->rejected = heddle_rejects_count(run->rejects);

@@ -29,7 +29,8 @@ struct heddle_run_progress {
     uint64_t rows_read;      /* in this pass */
     int64_t rows_expected;   /* of this pass, -1 = not known */
     uint64_t rows_embedded;
-    bool embeds; /* this pass embeds: rows_embedded tells how far it is */
+    uint64_t rows_removed; /* of a change feed, handed on to be removed */
+    bool embeds;           /* this pass embeds: rows_embedded tells how far it is */
     uint64_t rejected;
     double elapsed_s, pass_elapsed_s;
     struct heddle_sink_progress sink;

@@ -47,6 +47,7 @@ struct heddle_run_unit {
     struct heddle_source *source;
     struct heddle_embedding_memory memory;
     struct heddle_pipeline pipeline;
+    struct heddle_changes *changes;          /* of a source that reads a change feed; or NULL */
     struct heddle_pipeline_running *running; /* NULL = nothing of it was begun */
 };
 

@@ -50,10 +50,23 @@ int heddle_tally_open(struct heddle_run *run, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
+void heddle_run_counts(const struct heddle_run *run, size_t target, struct heddle_target_counts *out)
+{
+    const size_t removal = run->plan->removals[target];
+    struct heddle_target_counts removed;
+    heddle_sink_counts(run->sink, target, out);
+    if (removal != HEDDLE_PLAN_NO_REMOVAL) {
+        heddle_sink_counts(run->sink, removal, &removed);
+        out->read += removed.read;
+        out->rejected += removed.rejected;
+        out->removed = removed.created + removed.matched + removed.folded;
+    }
+}
+
 void heddle_tally_begin(struct heddle_run *run)
 {
     for (size_t i = 0; i < run->plan->target_count; i++) {
-        heddle_sink_counts(run->sink, i, &run->tally.start[i]);
+        heddle_run_counts(run, i, &run->tally.start[i]);
     }
 }
 
@@ -67,6 +80,7 @@ static void add_difference(struct heddle_target_counts *sum, const struct heddle
     sum->folded += now->folded - before->folded;
     sum->rejected += now->rejected - before->rejected;
     sum->vectors += now->vectors - before->vectors;
+    sum->removed += now->removed - before->removed;
 }
 
 int heddle_tally_write(struct heddle_run *run, uint64_t rows, uint64_t unreadable, struct heddle_error *error)
@@ -79,7 +93,7 @@ int heddle_tally_write(struct heddle_run *run, uint64_t rows, uint64_t unreadabl
     next->rows_unreadable += unreadable;
     for (size_t i = 0; i < next->target_count; i++) {
         struct heddle_target_counts now;
-        heddle_sink_counts(run->sink, i, &now);
+        heddle_run_counts(run, i, &now);
         add_difference(&next->targets[i].counts, &now, &run->tally.start[i]);
     }
     return heddle_totals_write(run->depot, run->folder, run->receipt.load_id, run->unit, load, next, error);

@@ -101,6 +101,7 @@ struct heddle_target_counts {
     uint64_t folded; /* rows whose key another row of this load had, where merging */
     uint64_t rejected;
     uint64_t vectors; /* vector properties written */
+    uint64_t removed; /* set by run/ alone: rows that another target removes, which matched there */
 };
 
 /* Adds what a ledger remembers; `read` is counted when the rows come by. */

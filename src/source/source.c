@@ -316,7 +316,7 @@ static int rows_skip(struct heddle_source *source, struct heddle_error *error)
             return HEDDLE_OK;
         }
         HEDDLE_TRY(status);
-        source->skip -= batch->rows;
+        source->skip -= batch->change == HEDDLE_CHANGE_UPSERT ? batch->rows : 0;
         heddle_batch_release(batch);
     }
     return HEDDLE_OK;
@@ -340,7 +340,8 @@ int heddle_source_next(struct heddle_source *source, struct heddle_batch **batch
     batch->schema = &source->schema;
     batch->source = source->name;
     batch->sequence = source->sequence++;
-    source->rows_read += batch->rows;
+    /* A row as it was is shown beside others, and is none of the limit's. */
+    source->rows_read += batch->change == HEDDLE_CHANGE_UPSERT ? batch->rows : 0;
     *batch_out = batch;
     return HEDDLE_OK;
 }

@@ -25,6 +25,7 @@ static const struct {
     {"folded", offsetof(struct heddle_target_counts, folded)},
     {"rejected", offsetof(struct heddle_target_counts, rejected)},
     {"vectors", offsetof(struct heddle_target_counts, vectors)},
+    {"removed", offsetof(struct heddle_target_counts, removed)},
 };
 enum { FIELD_COUNT = sizeof fields / sizeof fields[0] };
 
@@ -97,7 +98,9 @@ static bool read_target(const json_t *object, struct heddle_target_counts *count
 {
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         uint64_t value = 0;
-        if (!read_number(object, fields[i].name, &value)) {
+        const bool may_lack = fields[i].offset == offsetof(struct heddle_target_counts, removed);
+        if (!read_number(object, fields[i].name, &value) &&
+            !(may_lack && json_object_get(object, fields[i].name) == NULL)) {
             return false;
         }
         field_set(counts, i, value);
@@ -184,8 +187,12 @@ void heddle_totals_print_target(const struct heddle_totals_target *target, int w
     const struct heddle_target_counts *counts = &target->counts;
     char read[32], created[32], matched[32], folded[32], rejected[32];
     heddle_buffer_append_format(
-        out, "  %-*s  %s = %s created + %s matched + %s folded + %s rejected\n", width, target->name,
+        out, "  %-*s  %s = %s created + %s matched + %s folded + %s rejected", width, target->name,
         heddle_text_grouped(counts->read, read), heddle_text_grouped(counts->created, created),
         heddle_text_grouped(counts->matched, matched), heddle_text_grouped(counts->folded, folded),
         heddle_text_grouped(counts->rejected, rejected));
+    if (counts->removed > 0) { /* only change feeds have such rows */
+        heddle_buffer_append_format(out, " + %s removed", heddle_text_grouped(counts->removed, read));
+    }
+    heddle_buffer_append_byte(out, '\n');
 }

@@ -50,7 +50,7 @@ HEDDLE_MUST_CHECK int heddle_totals_parse(const char *text, size_t length, const
                                           struct heddle_arena *arena, bool *says_out,
                                           struct heddle_totals *out, struct heddle_error *error);
 
-/* A line "NAME  read = created + matched + folded + rejected", the name in a column of `width`. */
+/* A line "NAME  read = created + matched + folded + rejected [+ removed]", the name in a column of `width`. */
 void heddle_totals_print_target(const struct heddle_totals_target *target, int width,
                                 struct heddle_buffer *out);
 

@@ -16,6 +16,13 @@ struct heddle_embedding_thread {
     uint64_t kept;                                /* texts whose vector an earlier run had computed */
 };
 
+/* A row whose text did not change: the graph has its vector. */
+static bool is_unchanged(const struct heddle_batch *batch, size_t slot, size_t row)
+{
+    return batch->kept != NULL && batch->kept[slot] != NULL &&
+           (batch->kept[slot][row >> 3] >> (row & 7) & 1) != 0;
+}
+
 int heddle_embedding_thread_create(const struct heddle_embedding_slot *slots, size_t slot_count,
                                    const struct heddle_embedding_memory *memory,
                                    struct heddle_embedding_thread **thread_out, struct heddle_error *error)
@@ -74,10 +81,11 @@ struct pending {
 };
 
 /* Takes what was kept and what the cache knows, and lists the rest. A row that is done gets no vector: nobody asks for it. */
-static int recall(struct heddle_embedding_thread *thread, const struct heddle_embedding_slot *slot,
+static int recall(struct heddle_embedding_thread *thread, size_t slot_index,
                   const struct heddle_embedding_rows *rows, const struct heddle_embed_text *texts,
                   float *vectors, uint8_t *valid, struct pending *pending, struct heddle_error *error)
 {
+    const struct heddle_embedding_slot *slot = &thread->slots[slot_index];
     const struct heddle_batch *batch = rows->batch;
     const size_t width = heddle_embedder_dimensions(slot->embedder);
     pending->texts = heddle_arena_calloc(batch->arena, batch->rows, sizeof *pending->texts);
@@ -89,7 +97,7 @@ static int recall(struct heddle_embedding_thread *thread, const struct heddle_em
         return heddle_error_out_of_memory(error);
     }
     for (size_t row = 0; row < batch->rows; row++) {
-        if (heddle_embedding_row_is_done(rows, row)) {
+        if (heddle_embedding_row_is_done(rows, row) || is_unchanged(batch, slot_index, row)) {
             set_null(valid, row);
         } else if (heddle_embedding_row_is_found(rows, row)) {
             thread->kept++;
@@ -201,7 +209,7 @@ static int embed_column(struct heddle_embedding_thread *thread, size_t slot_inde
     struct pending pending = {0};
     HEDDLE_TRY(
         heddle_embedding_rows_find(&rows, thread->memory, batch, slot_index, width, texts, vectors, error));
-    HEDDLE_TRY(recall(thread, slot, &rows, texts, vectors, valid, &pending, error));
+    HEDDLE_TRY(recall(thread, slot_index, &rows, texts, vectors, valid, &pending, error));
     const size_t most = share_of(thread, slot);
     const size_t room = pending.count < most ? pending.count : most;
     pending.vectors = heddle_malloc(room * width * sizeof *pending.vectors);

@@ -26,7 +26,8 @@ HEDDLE_MUST_CHECK int heddle_embedding_thread_create(const struct heddle_embeddi
                                                      struct heddle_error *error);
 
 /* Fills batch->vectors: one VECTOR column a slot, null where the row has no text, where its text could not be embedded (why not
- * stands in batch->failures), and where the memory says that the row is done. The batch must belong to this thread alone for the call. Errors: those of
+ * stands in batch->failures), where the memory says that the row is done, and where
+ * batch->kept says that the graph has the vector. The batch must belong to this thread alone for the call. Errors: those of
  * heddle_embedder_embed(). */
 HEDDLE_MUST_CHECK int heddle_embedding_run(struct heddle_embedding_thread *thread, struct heddle_batch *batch,
                                            struct heddle_error *error);

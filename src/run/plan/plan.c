@@ -199,7 +199,8 @@ static int fill(struct heddle_plan *plan, struct heddle_error *error)
     HEDDLE_TRY(heddle_plan_refuse_what_is_missing(plan->job, error));
     const struct heddle_job_target **bases = NULL;
     HEDDLE_TRY(heddle_plan_resolve_targets(plan, &bases, error));
-    return make_passes(plan, bases, error);
+    HEDDLE_TRY(make_passes(plan, bases, error));
+    return heddle_plan_add_removals(plan, bases, error);
 }
 
 static int create(const struct heddle_job *job, bool apart, struct heddle_plan **plan_out,

@@ -10,6 +10,9 @@
  * a target one level above what it names. A pass is one source read once for all its targets of one level. Query targets come after all
  * others and have a pass each: nobody knows what they and others would do to each other.
  *
+ * The rows that a change feed deletes go to targets of their own (plan_removals.c): they have keys and nothing else, so that what
+ * a deleted row names is noted, sent, recalled and counted as any row is.
+ *
  * Ownership: everything lies in the plan's arena; the job must outlive it. Threads: read-only once made.
  */
 #ifndef HEDDLE_RUN_PLAN_H
@@ -38,16 +41,26 @@ struct heddle_plan_pass {
     size_t source;
     const size_t *targets; /* indices into targets */
     size_t target_count;
+    const size_t *removals; /* the targets that delete what some of these wrote */
+    size_t removal_count;
     size_t stage; /* passes of one stage may run beside each other, in processes that load one job */
     bool embeds;
 };
+
+/* No target removes what this one writes. */
+#define HEDDLE_PLAN_NO_REMOVAL SIZE_MAX
 
 struct heddle_plan {
     struct heddle_arena *arena;
     const struct heddle_job *job;
     struct heddle_target *targets; /* active nodes in job order, then active relationships, then queries */
     size_t target_count;
-    struct heddle_plan_source *sources; /* as job->sources */
+    /* Behind those in `targets`, for each node and relationship target whose source reads a change feed, one that removes
+     * what it writes: none of the job's, without a pass. A sink is given all of them. */
+    size_t sink_target_count;
+    const size_t *removals; /* a target: which one removes what it writes, or HEDDLE_PLAN_NO_REMOVAL */
+    const enum heddle_on_delete *on_delete; /* a target */
+    struct heddle_plan_source *sources;     /* as job->sources */
     struct heddle_plan_pass *passes;
     size_t pass_count;
     bool apart; /* made for shards */

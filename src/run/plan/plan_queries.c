@@ -124,7 +124,7 @@ int heddle_plan_bind(struct heddle_plan *plan, size_t source, const struct heddl
     if (!bound->whole_rows) {
         return HEDDLE_OK;
     }
-    for (size_t i = 0; i < plan->target_count; i++) {
+    for (size_t i = 0; i < plan->sink_target_count; i++) {
         if (plan->targets[i].source == source) {
             HEDDLE_TRY(bind_target(plan, &plan->targets[i], schema, error));
         }

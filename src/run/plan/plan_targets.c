@@ -231,6 +231,19 @@ static int slot_of(struct heddle_plan *plan, size_t source_index,
     return HEDDLE_OK;
 }
 
+/* The property that holds the text that is embedded, as it is. */
+static const char *text_property_of(const struct heddle_job_node *node)
+{
+    for (size_t i = 0; i < node->base.property_count; i++) {
+        const struct heddle_job_property *property = &node->base.properties[i];
+        if (strcmp(property->source_field, node->embedding->source_field) == 0 && !property->is_array &&
+            (property->type == HEDDLE_PROPERTY_AUTO || property->type == HEDDLE_PROPERTY_STRING)) {
+            return property->target_property;
+        }
+    }
+    return NULL;
+}
+
 static int resolve_node(struct heddle_plan *plan, const struct heddle_job_node *node,
                         struct heddle_target *target, struct heddle_error *error)
 {
@@ -249,6 +262,7 @@ static int resolve_node(struct heddle_plan *plan, const struct heddle_job_node *
     target->label_count = node->label_count;
     if (node->embedding != NULL) {
         target->vector_property = node->embedding->target_property;
+        target->vector_text = text_property_of(node);
         HEDDLE_TRY(slot_of(plan, node->base.source, node->embedding, &target->vector_slot, error));
     }
     return HEDDLE_OK;
@@ -309,7 +323,8 @@ int heddle_plan_resolve_targets(struct heddle_plan *plan, const struct heddle_jo
     const struct heddle_job *job = plan->job;
     const size_t most = job->node_count + job->relationship_count + job->query_count;
     plan->sources = heddle_arena_calloc(plan->arena, job->source_count, sizeof *plan->sources);
-    plan->targets = heddle_arena_calloc(plan->arena, most, sizeof *plan->targets);
+    /* Each may have one that removes what it writes. */
+    plan->targets = heddle_arena_calloc(plan->arena, 2 * most, sizeof *plan->targets);
     const struct heddle_job_target **bases = heddle_arena_calloc(plan->arena, most, sizeof *bases);
     size_t *node_targets = heddle_arena_calloc(plan->arena, job->node_count, sizeof *node_targets);
     if (plan->sources == NULL || plan->targets == NULL || bases == NULL || node_targets == NULL) {

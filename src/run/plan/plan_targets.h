@@ -22,6 +22,11 @@ HEDDLE_MUST_CHECK int heddle_plan_column_of(struct heddle_plan *plan, size_t sou
 HEDDLE_MUST_CHECK int heddle_plan_resolve_base(struct heddle_plan *plan, const struct heddle_job_target *base,
                                                struct heddle_target *target, struct heddle_error *error);
 
+/* Adds the targets that remove, behind the job's: plan->sink_target_count, removals, on_delete. Errors: HEDDLE_OUT_OF_MEMORY. */
+HEDDLE_MUST_CHECK int heddle_plan_add_removals(struct heddle_plan *plan,
+                                               const struct heddle_job_target *const *bases,
+                                               struct heddle_error *error);
+
 /* True where the row of a relationship writes its own start, and its end is written by other rows. */
 bool heddle_plan_starts_own(const struct heddle_plan *plan, const struct heddle_target *target);
 

@@ -24,8 +24,8 @@ struct delta_source {
     struct heddle_arena *owned_arena;
     const struct heddle_delta_add *files;
     size_t file_count;
-    bool ignore_deletes;
-    struct heddle_delta_select select; /* the projected columns */
+    const struct heddle_delta_take *takes; /* or NULL */
+    struct heddle_delta_select select;     /* the projected columns */
     struct heddle_duck *duck;
     struct heddle_duck_connection *connection;
     /* The file being read. */
@@ -33,6 +33,8 @@ struct delta_source {
     struct heddle_duck_statement *statement;
     struct heddle_duck_result *result;
     struct heddle_delta_deletions *deletions; /* NULL = no row of it is deleted */
+    struct heddle_delta_deletions *before;    /* of the file's vector before; NULL = no row was deleted */
+    struct heddle_delta_take take;
     const char *path;
     const char *shown; /* as people know it */
     struct heddle_mirror_hold hold;
@@ -48,6 +50,7 @@ static void file_close(struct delta_source *delta)
     delta->result = NULL;
     delta->statement = NULL;
     delta->deletions = NULL;
+    delta->before = NULL;
     delta->is_open = false;
     heddle_mirror_release(&delta->hold);
 }
@@ -66,23 +69,23 @@ static void delta_close(struct heddle_source *source)
 
 /* ---- one file ---- */
 
-/* The rows that are deleted, which must be rows that the file has. */
-static int deletions_load(struct delta_source *delta, const struct heddle_delta_add *add,
-                          struct heddle_error *error)
+/* The rows that a vector deletes, which must be rows that the file has. */
+static int deletions_load(struct delta_source *delta, const struct heddle_delta_vector *vector,
+                          struct heddle_delta_deletions **deletions_out, struct heddle_error *error)
 {
     int64_t rows = 0;
-    if (add->vector.storage == 0) {
+    if (vector->storage == 0) {
         return HEDDLE_OK;
     }
     HEDDLE_TRY(heddle_file_rows_read(delta->connection, delta->path, &rows, error));
-    if (add->vector.rows > rows) {
+    if (vector->rows > rows) {
         return heddle_error_set(error, HEDDLE_SOURCE,
                                 "%s: its deletion vector deletes %" PRId64 " rows, but the file has %" PRId64,
-                                delta->path, add->vector.rows, rows);
+                                delta->path, vector->rows, rows);
     }
     struct heddle_delta_deletions *deletions = NULL;
-    const int status = heddle_delta_vector_load(&delta->snapshot->log.root, &add->vector, delta->file_arena,
-                                                &deletions, error);
+    const int status =
+        heddle_delta_vector_load(&delta->snapshot->log.root, vector, delta->file_arena, &deletions, error);
     if (status != HEDDLE_OK) {
         heddle_error_prefix(error, "%s", delta->path);
         return status;
@@ -94,41 +97,8 @@ static int deletions_load(struct delta_source *delta, const struct heddle_delta_
                                 " rows",
                                 delta->path, heddle_delta_deletions_last(deletions), rows);
     }
-    delta->deletions = deletions;
+    *deletions_out = deletions;
     return HEDDLE_OK;
-}
-
-/* What a change file deletes cannot be loaded: it is refused, not dropped. */
-static int changes_check(struct delta_source *delta, struct heddle_error *error)
-{
-    struct heddle_duck_statement *statement = NULL;
-    struct heddle_duck_result *result = NULL;
-    struct heddle_batch *batch = NULL;
-    if (delta->ignore_deletes) {
-        return HEDDLE_OK;
-    }
-    int status = heddle_parquet_prepare(delta->connection,
-                                        "SELECT count(*) FROM read_parquet($1, hive_partitioning = false) "
-                                        "WHERE \"_change_type\" = 'delete'",
-                                        delta->path, &statement, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_stream(statement, &result, error);
-    }
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_result_next(result, 1, &batch, error);
-    }
-    const int64_t deleted = status == HEDDLE_OK ? heddle_column_integer(&batch->columns[0], 0) : 0;
-    heddle_batch_release(batch);
-    heddle_duck_result_destroy(result);
-    heddle_duck_statement_destroy(statement);
-    if (status == HEDDLE_OK && deleted > 0) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "%s deletes %" PRId64
-                                " rows, and what is in the graph is not deleted by this version: set "
-                                "ignoreDeletes: true to keep it there, or load the table anew with --fresh",
-                                delta->path, deleted);
-    }
-    return status == HEDDLE_OK ? status : heddle_parquet_failure(status, delta->path, error);
 }
 
 /* Prepares the query of the file and starts it. */
@@ -140,7 +110,9 @@ static int query_start(struct delta_source *delta, const struct heddle_delta_add
     HEDDLE_TRY(heddle_file_schema_read(delta->connection, delta->path, delta->file_arena, &root, error));
     int status = heddle_delta_select_write(&delta->select, root, add, &sql, error);
     if (add->is_change) {
-        heddle_buffer_append_text(&sql, " WHERE \"_change_type\" IN ('insert', 'update_postimage')");
+        heddle_buffer_append_text(&sql, delta->take.rows == HEDDLE_DELTA_ROWS_BEFORE
+                                            ? " WHERE \"_change_type\" IN ('delete', 'update_preimage')"
+                                            : " WHERE \"_change_type\" IN ('insert', 'update_postimage')");
     }
     const char *text = heddle_buffer_text(&sql);
     if (status == HEDDLE_OK) {
@@ -182,6 +154,7 @@ static int file_open(struct delta_source *delta, struct heddle_error *error)
     const struct heddle_delta_add *add = &delta->files[delta->file];
     const struct heddle_delta_root *root = &delta->snapshot->log.root;
     heddle_arena_reset(delta->file_arena);
+    delta->take = delta->takes != NULL ? delta->takes[delta->file] : (struct heddle_delta_take){0};
     HEDDLE_TRY(heddle_delta_path_join(root, add->path, delta->file_arena, &delta->path, error));
     HEDDLE_TRY(heddle_delta_path_check(root, delta->path, error));
     HEDDLE_TRY(
@@ -191,8 +164,8 @@ static int file_open(struct delta_source *delta, struct heddle_error *error)
         return heddle_error_out_of_memory(error);
     }
     HEDDLE_TRY(heddle_parquet_file_check(delta->path, error));
-    HEDDLE_TRY(deletions_load(delta, add, error));
-    HEDDLE_TRY(add->is_change ? changes_check(delta, error) : HEDDLE_OK);
+    HEDDLE_TRY(deletions_load(delta, &add->vector, &delta->deletions, error));
+    HEDDLE_TRY(deletions_load(delta, &delta->take.before, &delta->before, error));
     HEDDLE_TRY(query_start(delta, add, error));
     delta->row = 0;
     delta->is_open = true;
@@ -220,7 +193,50 @@ static int ordinals_fill(struct heddle_batch *batch, uint64_t first, const uint6
     return HEDDLE_OK;
 }
 
-/* The next rows of a file with a deletion vector; *batch_out is NULL where all of them are deleted. */
+/* Of the next `rows` rows, those that a vector leaves: as heddle_delta_deletions_keep(). */
+static size_t rows_keep(const struct heddle_delta_deletions *deletions, uint64_t first, size_t rows,
+                        uint64_t *kept)
+{
+    for (size_t i = 0; deletions == NULL && i < rows; i++) {
+        kept[i] = i;
+    }
+    return deletions == NULL ? rows : heddle_delta_deletions_keep(deletions, first, rows, kept);
+}
+
+/* Of the next `rows` rows, those that one vector leaves and another does not. */
+static size_t rows_differ(const struct heddle_delta_deletions *leaves,
+                          const struct heddle_delta_deletions *deletes, uint64_t first, size_t rows,
+                          uint64_t *kept)
+{
+    const size_t all = rows_keep(leaves, first, rows, kept);
+    size_t count = 0;
+    for (size_t i = 0; i < all; i++) {
+        if (deletes != NULL && heddle_delta_deletions_has(deletes, first + kept[i])) {
+            kept[count++] = kept[i];
+        }
+    }
+    return count;
+}
+
+static size_t rows_choose(const struct delta_source *delta, size_t rows, uint64_t *kept)
+{
+    switch (delta->take.rows) {
+    case HEDDLE_DELTA_ROWS_GONE: return rows_differ(delta->before, delta->deletions, delta->row, rows, kept);
+    case HEDDLE_DELTA_ROWS_BACK: return rows_differ(delta->deletions, delta->before, delta->row, rows, kept);
+    case HEDDLE_DELTA_ROWS_NOW:
+    case HEDDLE_DELTA_ROWS_BEFORE: break;
+    }
+    return rows_keep(delta->deletions, delta->row, rows, kept);
+}
+
+/* Whether all rows of the query are wanted. */
+static bool takes_all(const struct delta_source *delta)
+{
+    return delta->deletions == NULL && delta->take.rows != HEDDLE_DELTA_ROWS_GONE &&
+           delta->take.rows != HEDDLE_DELTA_ROWS_BACK;
+}
+
+/* The next rows of a file of which not all are wanted; *batch_out is NULL where none of them is. */
 static int kept_next(struct delta_source *delta, size_t rows_max, struct heddle_batch **batch_out,
                      struct heddle_error *error)
 {
@@ -229,7 +245,7 @@ static int kept_next(struct delta_source *delta, size_t rows_max, struct heddle_
     HEDDLE_TRY(heddle_duck_result_ready(delta->result, &rows, error));
     rows = rows > CHUNK_ROWS_MAX ? CHUNK_ROWS_MAX : rows;
     rows = rows > rows_max ? rows_max : rows;
-    const size_t count = heddle_delta_deletions_keep(delta->deletions, delta->row, rows, kept);
+    const size_t count = rows_choose(delta, rows, kept);
     HEDDLE_TRY(heddle_duck_result_take(delta->result, rows, kept, count, batch_out, error));
     if (*batch_out != NULL && ordinals_fill(*batch_out, delta->row, kept, error) != HEDDLE_OK) {
         heddle_batch_release(*batch_out);
@@ -244,7 +260,7 @@ static int rows_next(struct delta_source *delta, size_t rows_max, struct heddle_
                      struct heddle_error *error)
 {
     *batch_out = NULL;
-    while (delta->deletions != NULL && *batch_out == NULL) {
+    while (!takes_all(delta) && *batch_out == NULL) {
         HEDDLE_TRY(kept_next(delta, rows_max, batch_out, error));
     }
     if (*batch_out == NULL) {
@@ -273,6 +289,8 @@ static int batch_finish(const struct delta_source *delta, struct heddle_batch *b
         }
     }
     batch->columns = columns;
+    batch->change = delta->take.change;
+    batch->version = delta->take.version;
     return HEDDLE_OK;
 }
 
@@ -366,6 +384,9 @@ static int files_check(struct delta_source *delta, struct heddle_error *error)
         HEDDLE_TRY(heddle_delta_path_join(root, add->path, delta->file_arena, &file, error));
         HEDDLE_TRY(heddle_delta_path_check(root, file, error));
         const int64_t live = add->rows - add->vector.rows;
+        if (delta->takes != NULL && delta->takes[i].change != HEDDLE_CHANGE_UPSERT) {
+            continue; /* what it says of rows counts for none */
+        }
         if (rows >= 0 && (add->rows < 0 || live < 0 || __builtin_add_overflow(rows, live, &rows))) {
             rows = -1;
         }
@@ -374,9 +395,27 @@ static int files_check(struct delta_source *delta, struct heddle_error *error)
     return HEDDLE_OK;
 }
 
+/* Which rows of a version stand for others only the whole of it says. */
+static int takes_check(const struct delta_source *delta, const struct heddle_source_options *options,
+                       struct heddle_error *error)
+{
+    for (size_t i = 0; delta->takes != NULL && i < delta->file_count; i++) {
+        if (delta->takes[i].change == HEDDLE_CHANGE_REMOVE &&
+            (options->limit != UINT64_MAX || options->skip > 0)) {
+            return heddle_error_set(
+                error, HEDDLE_SOURCE,
+                "version %" PRId64 " of the table deletes or updates rows, and such a version is not cut "
+                "by rows: leave out --limit and maxRowsPerBatch (maxFilesPerTrigger parts versions)",
+                delta->takes[i].version);
+        }
+    }
+    return HEDDLE_OK;
+}
+
 static int read_begin(struct delta_source *delta, const struct heddle_source_options *options,
                       struct heddle_duck *duck, struct heddle_error *error)
 {
+    HEDDLE_TRY(takes_check(delta, options, error));
     HEDDLE_TRY(heddle_arena_create(0, &delta->file_arena, error));
     HEDDLE_TRY(columns_project(delta, options, error));
     HEDDLE_TRY(files_check(delta, error));
@@ -401,7 +440,7 @@ int heddle_delta_read_open(const struct heddle_source_options *options, const st
     delta->snapshot = read->snapshot;
     delta->files = read->files;
     delta->file_count = read->file_count;
-    delta->ignore_deletes = read->ignore_deletes;
+    delta->takes = read->takes;
     const int status = read_begin(delta, options, read->duck, error);
     if (status != HEDDLE_OK) {
         delta_close(source);

@@ -6,12 +6,30 @@
 #include "source/delta/snapshot.h"
 #include "source/reader.h"
 
+/* Which rows of a file are read. */
+enum heddle_delta_rows {
+    HEDDLE_DELTA_ROWS_NOW =
+        0, /* those that no vector deletes; of a change file what is new or was updated, as it is now */
+    HEDDLE_DELTA_ROWS_BEFORE, /* of a change file: what is gone or was updated, as it was */
+    HEDDLE_DELTA_ROWS_GONE,   /* those that the file's vector deletes, and `before` did not */
+    HEDDLE_DELTA_ROWS_BACK,   /* those that `before` deleted, and the file's vector does not */
+};
+
+/* What a file of a change feed is read for. */
+struct heddle_delta_take {
+    enum heddle_delta_rows rows;
+    enum heddle_change change; /* of its batches */
+    int64_t version;
+    struct heddle_delta_vector before; /* storage 0 = no row was deleted */
+};
+
 struct heddle_delta_read {
     const struct heddle_delta_snapshot
         *snapshot;                        /* whose schema, column mapping and folder hold for all files */
     const struct heddle_delta_add *files; /* both are borrowed until close, */
     size_t file_count;
-    bool ignore_deletes; /* deleted rows in change files are passed over, not an error */
+    const struct heddle_delta_take
+        *takes; /* one a file; NULL = the rows that are there now. Borrowed as the files are */
     struct heddle_delta_snapshot
         *owned; /* but for these, closed with the source: NULL = none; on failure the caller's */
     struct heddle_arena *arena;

@@ -180,6 +180,20 @@ static int changes_index(const struct heddle_delta_walk *walk, int64_t version,
     return HEDDLE_OK;
 }
 
+/* Whether rows go in files beside others that come: an overwrite. Which of them are replaced only the whole commit says. */
+static bool replaces_rows(const struct heddle_delta_actions *actions)
+{
+    return actions->change_count == 0 && !actions->changes_no_row && adds_rows(actions) &&
+           first_removed(actions) != NULL;
+}
+
+/* The walk covers the place before a version's first file, and the one behind its last. */
+static bool is_whole(const struct heddle_delta_walk *walk, int64_t version)
+{
+    return is_in_range(walk, version, HEDDLE_DELTA_INDEX_BASE + 1) &&
+           is_in_range(walk, version, HEDDLE_DELTA_INDEX_END - 1);
+}
+
 /* Whether a file that changes data comes or goes with a deletion vector. */
 static bool has_vectors(const struct heddle_delta_actions *actions)
 {
@@ -244,6 +258,8 @@ static int commit_take(const struct heddle_delta_walk *walk, const struct heddle
         .time = actions->commit_time >= 0 ? actions->commit_time : commit->time,
         .has_change_files = walk->policy->read_change_feed && actions->change_count > 0,
         .has_vectors = walk->policy->read_change_feed && has_vectors(actions),
+        .replaces_rows = walk->policy->read_change_feed && replaces_rows(actions),
+        .is_whole = is_whole(walk, commit->version),
         .places = places->items,
         .count = places->count,
     };

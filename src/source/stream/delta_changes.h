@@ -18,7 +18,7 @@ struct heddle_delta_policy {
     bool ignore_changes;      /* commits that remove and add: their adds are read, rows may come again */
     bool skip_change_commits; /* commits that remove files are passed over */
     bool fail_on_data_loss;   /* a missing commit is an error */
-    bool read_change_feed;    /* removes and cdc files are read too: nothing is ever refused */
+    bool read_change_feed;    /* removes and cdc files are read too: nothing is refused here */
 };
 
 /* Reads the settings of that name; `ignoreFileDeletion` is ignoreChanges under its old name. Errors: HEDDLE_INVALID. */
@@ -45,7 +45,10 @@ struct heddle_delta_version {
     int64_t time; /* of the commit, milliseconds since 1970 */
     bool in_snapshot;
     bool has_change_files; /* of a change feed: the whole commit has some, whatever the walk covers of it; */
-    bool has_vectors;      /* or deletion vectors: its places are taken together or not at all */
+    bool has_vectors;      /* or deletion vectors, */
+    bool
+        replaces_rows; /* or files that go beside files that come: its places are taken together or not at all */
+    bool is_whole;     /* the walk covers all of its places */
     const struct heddle_delta_place *places;
     size_t count;
 };

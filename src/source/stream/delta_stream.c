@@ -312,7 +312,7 @@ static int version_plan(void *context, const struct heddle_delta_version *versio
     if (!heddle_stream_room_left(&planning->room)) {
         return HEDDLE_END;
     }
-    return version->has_change_files || version->has_vectors
+    return version->has_change_files || version->has_vectors || version->replaces_rows
                ? commit_admit(planning, version, version->has_change_files)
                : places_admit(planning, version);
 }
@@ -445,71 +445,107 @@ static int delta_refresh(struct heddle_stream *stream, const char *start, bool f
 struct reading {
     const struct delta_stream *delta;
     struct heddle_delta_add *files;
+    struct heddle_delta_take *takes; /* one a file */
     size_t count;
-    size_t capacity;
+    size_t file_capacity;
+    size_t take_capacity;
+    bool has_changes; /* some file is not read as it is now */
 };
 
-/* The file that goes in the same commit as `file` comes: one file, whose deletion vector changed. */
-static const struct heddle_delta_add *removed_twin(const struct heddle_delta_version *version,
-                                                   const struct heddle_delta_add *file)
+static int file_take(struct reading *reading, const struct heddle_delta_add *file,
+                     const struct heddle_delta_take *take, struct heddle_error *error)
 {
-    for (size_t i = 0; i < version->count; i++) {
+    if (heddle_grow((void **)&reading->files, &reading->file_capacity, reading->count + 1,
+                    sizeof *reading->files) != 0 ||
+        heddle_grow((void **)&reading->takes, &reading->take_capacity, reading->count + 1,
+                    sizeof *reading->takes) != 0) {
+        return heddle_error_out_of_memory(error);
+    }
+    reading->files[reading->count] = *file;
+    reading->takes[reading->count++] = *take;
+    return HEDDLE_OK;
+}
+
+/* The file that goes in the same commit as `file` comes: one file, whose deletion vector changed. */
+static const struct heddle_delta_add *twin_of(const struct heddle_delta_version *version,
+                                              enum heddle_delta_change change,
+                                              const struct heddle_delta_add *file)
+{
+    for (size_t i = 0; version->has_vectors && i < version->count; i++) {
         const struct heddle_delta_place *place = &version->places[i];
-        if (place->change == HEDDLE_DELTA_REMOVED && strcmp(place->file->path, file->path) == 0) {
+        if (place->file != NULL && place->change == change && strcmp(place->file->path, file->path) == 0) {
             return place->file;
         }
     }
     return NULL;
 }
 
-/* Whether the rows of a place of a change feed are read: those that are new, and those that changed, as they are now. Rows that
- * go are refused, unless they may stay in the graph. */
-static int change_judge(const struct reading *reading, const struct heddle_delta_version *version,
-                        const struct heddle_delta_place *place, bool *read_out, struct heddle_error *error)
+/* What a place shows of rows as they were (LOOK, REMOVE), or as they are now (UPSERT); false: nothing. */
+static bool take_of(const struct heddle_delta_version *version, const struct heddle_delta_place *place,
+                    enum heddle_change change, struct heddle_delta_take *take)
 {
-    const struct heddle_delta_add *twin =
-        place->change == HEDDLE_DELTA_ADDED ? removed_twin(version, place->file) : NULL;
-    *read_out = place->change != HEDDLE_DELTA_REMOVED && twin == NULL;
-    if (place->change == HEDDLE_DELTA_REMOVED && !reading->delta->policy.ignore_deletes) {
-        return heddle_error_set(
-            error, HEDDLE_SOURCE,
-            "version %" PRId64 " of the table deletes rows (of %.80s), and what is in the graph is "
-            "not deleted by this version: set ignoreDeletes: true to keep it there, or load the "
-            "table anew with --fresh",
-            version->version, place->file->path);
+    const bool now = change == HEDDLE_CHANGE_UPSERT;
+    *take = (struct heddle_delta_take){.change = change, .version = version->version};
+    if (place->change == HEDDLE_DELTA_CDC) {
+        take->rows = now ? HEDDLE_DELTA_ROWS_NOW : HEDDLE_DELTA_ROWS_BEFORE;
+        return true;
     }
-    if (twin != NULL && twin->vector.rows > place->file->vector.rows) {
-        return heddle_error_set(error, HEDDLE_SOURCE,
-                                "version %" PRId64
-                                " of the table brings deleted rows of %.80s back, which a change feed "
-                                "does not read: load the table anew with --fresh",
-                                version->version, place->file->path);
+    if (place->change == HEDDLE_DELTA_REMOVED) {
+        return !now && twin_of(version, HEDDLE_DELTA_ADDED, place->file) == NULL;
+    }
+    const struct heddle_delta_add *twin =
+        version->in_snapshot ? NULL : twin_of(version, HEDDLE_DELTA_REMOVED, place->file);
+    if (twin == NULL) {
+        return now;
+    }
+    take->rows = now ? HEDDLE_DELTA_ROWS_BACK : HEDDLE_DELTA_ROWS_GONE;
+    take->before = twin->vector;
+    return true;
+}
+
+/* The files of a version that are read for one purpose. */
+static int places_take(struct reading *reading, const struct heddle_delta_version *version,
+                       enum heddle_change change, struct heddle_error *error)
+{
+    for (size_t i = 0; i < version->count; i++) {
+        const struct heddle_delta_place *place = &version->places[i];
+        struct heddle_delta_take take;
+        if (place->file != NULL && !is_excluded(reading->delta, place->file) &&
+            take_of(version, place, change, &take)) {
+            HEDDLE_TRY(file_take(reading, place->file, &take, error));
+            reading->has_changes =
+                reading->has_changes || change != HEDDLE_CHANGE_UPSERT || take.rows != HEDDLE_DELTA_ROWS_NOW;
+        }
     }
     return HEDDLE_OK;
+}
+
+/* A version of a change feed: rows as they were, to look at; rows as they are now; and the first again, to be removed where
+ * none of the second stands for them. What only appends, or only deletes, needs no looking. */
+static int changes_take(struct reading *reading, const struct heddle_delta_version *version,
+                        struct heddle_error *error)
+{
+    const bool keeps = reading->delta->policy.ignore_deletes;
+    if (version->replaces_rows && !version->is_whole) {
+        return heddle_error_set(error, HEDDLE_SOURCE,
+                                "version %" PRId64
+                                " of the table replaces files, and the checkpoint ends between them: which "
+                                "rows it deletes cannot be told; load the table anew with --fresh",
+                                version->version);
+    }
+    if (version->has_change_files || version->has_vectors || (version->replaces_rows && !keeps)) {
+        HEDDLE_TRY(places_take(reading, version, HEDDLE_CHANGE_LOOK, error));
+    }
+    HEDDLE_TRY(places_take(reading, version, HEDDLE_CHANGE_UPSERT, error));
+    return keeps ? HEDDLE_OK : places_take(reading, version, HEDDLE_CHANGE_REMOVE, error);
 }
 
 static int version_read(void *context, const struct heddle_delta_version *version, struct heddle_error *error)
 {
     struct reading *reading = context;
-    bool wanted = true;
-    for (size_t i = 0; i < version->count; i++) {
-        const struct heddle_delta_add *file = version->places[i].file;
-        if (file == NULL || is_excluded(reading->delta, file)) {
-            continue;
-        }
-        if (reading->delta->policy.read_change_feed && !version->in_snapshot) {
-            HEDDLE_TRY(change_judge(reading, version, &version->places[i], &wanted, error));
-        }
-        if (!wanted) {
-            continue;
-        }
-        if (heddle_grow((void **)&reading->files, &reading->capacity, reading->count + 1,
-                        sizeof *reading->files) != 0) {
-            return heddle_error_out_of_memory(error);
-        }
-        reading->files[reading->count++] = *file;
-    }
-    return HEDDLE_OK;
+    return reading->delta->policy.read_change_feed && !version->in_snapshot
+               ? changes_take(reading, version, error)
+               : places_take(reading, version, HEDDLE_CHANGE_UPSERT, error);
 }
 
 /* Lists the files of (from, end]; texts are the arena's. */
@@ -553,20 +589,23 @@ static int delta_read(struct heddle_stream *stream, const struct heddle_stream_r
     HEDDLE_TRY(heddle_arena_create(0, &arena, error));
     int status = range_list(delta, &from, &end, arena, &reading, error);
     struct heddle_delta_add *files = heddle_arena_calloc(arena, reading.count, sizeof *files);
-    if (status == HEDDLE_OK && files == NULL) {
+    struct heddle_delta_take *takes = heddle_arena_calloc(arena, reading.count, sizeof *takes);
+    if (status == HEDDLE_OK && (files == NULL || takes == NULL)) {
         status = heddle_error_out_of_memory(error);
     }
     if (status == HEDDLE_OK) {
         struct heddle_delta_read read = {.files = files,
                                          .file_count = reading.count,
-                                         .ignore_deletes = delta->policy.ignore_deletes,
+                                         .takes = reading.has_changes ? takes : NULL,
                                          .arena = arena};
         if (reading.count > 0) {
             memcpy(files, reading.files, reading.count * sizeof *files);
+            memcpy(takes, reading.takes, reading.count * sizeof *takes);
         }
         status = source_open(delta, range, &read, source_out, error);
     }
     free(reading.files);
+    free(reading.takes);
     if (status != HEDDLE_OK) {
         heddle_arena_destroy(arena);
     }

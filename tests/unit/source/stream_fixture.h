@@ -47,34 +47,59 @@ static inline void stream_end(struct stream_case *test)
     test->stream = NULL;
 }
 
-/* Appends the rows of a range: "5 rows 0-4", by the first column, an INTEGER. */
+/* What a range shows of one kind of change. */
+struct range_rows {
+    unsigned long long rows;
+    int64_t least;
+    int64_t greatest;
+};
+
+static inline void range_count(struct range_rows *seen, const struct heddle_batch *batch)
+{
+    for (size_t i = 0; i < batch->rows; i++) {
+        const int64_t value = heddle_column_integer(&batch->columns[0], i);
+        seen->least = seen->rows == 0 || value < seen->least ? value : seen->least;
+        seen->greatest = seen->rows == 0 || value > seen->greatest ? value : seen->greatest;
+        seen->rows++;
+    }
+}
+
+/* Appends the rows of a range: "5 rows 0-4", by the first column, an INTEGER; and of a change feed what it shows of rows as they
+ * were: ", looks 2 3-4, removes 2 3-4". Within a version it looks before it gives rows, and removes behind them. */
 static inline void range_print(struct heddle_stream *stream, const struct heddle_stream_range *range,
                                struct heddle_buffer *out)
 {
+    static const char *const formats[] = {"%llu rows %lld-%lld", ", looks %llu %lld-%lld",
+                                          ", removes %llu %lld-%lld"};
+    static const int order[] = {
+        [HEDDLE_CHANGE_LOOK] = 0, [HEDDLE_CHANGE_UPSERT] = 1, [HEDDLE_CHANGE_REMOVE] = 2};
     struct heddle_source *source = NULL;
     struct heddle_error error = {0};
     struct heddle_batch *batch = NULL;
-    unsigned long long rows = 0;
-    int64_t least = INT64_MAX;
-    int64_t greatest = INT64_MIN;
+    struct range_rows seen[3] = {0};
+    int64_t version = -1;
+    int last = 0;
     if (heddle_stream_read(stream, range, &source, &error) != HEDDLE_OK) {
         fail_msg("cannot read: %s", error.message);
     }
     while (heddle_source_next(source, &batch, &error) == HEDDLE_OK) {
-        for (size_t i = 0; i < batch->rows; i++) {
-            const int64_t value = heddle_column_integer(&batch->columns[0], i);
-            least = value < least ? value : least;
-            greatest = value > greatest ? value : greatest;
-        }
-        rows += batch->rows;
+        assert_true(batch->version > version || (batch->version == version && order[batch->change] >= last));
+        version = batch->version;
+        last = order[batch->change];
+        range_count(&seen[batch->change], batch);
         heddle_batch_release(batch);
     }
     assert_string_equal(error.message, "");
+    assert_int_equal(heddle_source_rows_read(source), seen[HEDDLE_CHANGE_UPSERT].rows);
     heddle_source_close(source);
-    if (rows == 0) {
+    if (seen[HEDDLE_CHANGE_UPSERT].rows == 0) {
         heddle_buffer_append_text(out, "0 rows");
-    } else {
-        heddle_buffer_append_format(out, "%llu rows %lld-%lld", rows, (long long)least, (long long)greatest);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (seen[i].rows > 0) {
+            heddle_buffer_append_format(out, formats[i], seen[i].rows, (long long)seen[i].least,
+                                        (long long)seen[i].greatest);
+        }
     }
 }
 

@@ -216,7 +216,7 @@ static void changed_feed(void)
         REMOVE("0.parquet"), ADD("whole.parquet"), NULL);
 }
 
-static void a_change_feed_gives_rows_as_they_are_now(void **state)
+static void a_change_feed_gives_rows_as_they_are_now_between_those_that_were(void **state)
 {
     (void)state;
     struct stream_case test = {0};
@@ -228,48 +228,76 @@ static void a_change_feed_gives_rows_as_they_are_now(void **state)
              "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":1,\"index\":-1,"
              "\"isStartingVersion\":false}");
     stream_begin(&test, "delta", folder);
-    assert_string_equal(stream_run(&test), TAIL(3, -1) "4 rows 11-31\n");
+    assert_string_equal(stream_run(&test), TAIL(3, -1) "4 rows 11-31, looks 1 1-1, removes 1 1-1\n");
     stream_end(&test);
 }
 
-static void a_change_feed_that_deletes_is_refused_unless_rows_may_stay(void **state)
+#define FROM(version)                                                                                        \
+    "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":" #version ",\"index\":-1,"             \
+    "\"isStartingVersion\":false}"
+
+/* What a change feed shows from a version on. */
+static void assert_feed(const char *from, const char *policy, const char *seen)
+{
+    struct stream_case test = {0};
+    stream_set(&test, "readChangeFeed", "true");
+    if (policy != NULL) {
+        stream_set(&test, policy, "true");
+    }
+    snprintf(test.offset, sizeof test.offset, "%s", from);
+    stream_begin(&test, "delta", folder);
+    assert_string_equal(stream_run(&test), seen);
+    assert_string_equal(stream_run(&test), "");
+    stream_end(&test);
+}
+
+static void a_change_feed_shows_what_is_deleted_unless_rows_may_stay(void **state)
 {
     (void)state;
-    static const char from_2[] = "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":2,"
-                                 "\"index\":-1,\"isStartingVersion\":false}";
     changed_feed();
     commit_write(
         2, "{\"cdc\":{\"path\":\"gone.parquet\",\"partitionValues\":{},\"size\":1,\"dataChange\":false}}\n",
         NULL, NULL, NULL);
-    struct stream_case keep = {0};
-    stream_set(&keep, "readChangeFeed", "true");
-    stream_set(&keep, "ignoreDeletes", "true");
-    snprintf(keep.offset, sizeof keep.offset, "%s", from_2);
-    stream_begin(&keep, "delta", folder);
     /* The end of a commit with change files is its last file, as Spark has it; nothing new follows. */
-    assert_string_equal(stream_run(&keep), TAIL(2, 0) "0 rows\n");
-    assert_string_equal(stream_run(&keep), "");
-    stream_end(&keep);
+    assert_feed(FROM(2), NULL, TAIL(2, 0) "0 rows, looks 1 2-2, removes 1 2-2\n");
+    assert_feed(FROM(2), "ignoreDeletes", TAIL(2, 0) "0 rows, looks 1 2-2\n");
+}
+
+static void whole_files_that_go_are_removed_without_a_look(void **state)
+{
+    (void)state;
+    changed_feed();
+    commit_write(2, REMOVE("0.parquet"), NULL, NULL, NULL);
+    assert_feed(FROM(2), NULL, TAIL(3, -1) "0 rows, removes 3 0-2\n");
+    assert_feed(FROM(2), "ignoreDeletes", TAIL(3, -1) "0 rows\n");
+}
+
+/* An overwrite has no change files: what it replaces is told from what comes beside it, so it is never cut. */
+static void an_overwrite_is_one_micro_batch_that_shows_both_sides(void **state)
+{
+    (void)state;
     struct stream_case test = {0};
-    struct heddle_source *source = NULL;
-    struct heddle_batch *batch = NULL;
     struct heddle_error error = {0};
+    struct heddle_source *source = NULL;
+    numbers_file(0, 2);
+    numbers_file(5, 7);
+    numbers_table(add_of(0, 1));
+    commit_write(1, add_of(5, 1), REMOVE("0.parquet"), NULL, NULL);
     stream_set(&test, "readChangeFeed", "true");
+    stream_set(&test, "maxFilesPerTrigger", "1");
+    snprintf(test.offset, sizeof test.offset, "%s", FROM(1));
     stream_begin(&test, "delta", folder);
-    const struct heddle_stream_range range = {.start = from_2, .end = keep.offset, .limit = UINT64_MAX};
-    assert_int_equal(heddle_stream_read(test.stream, &range, &source, &error), HEDDLE_OK);
-    assert_int_equal(heddle_source_next(source, &batch, &error), HEDDLE_SOURCE);
-    assert_non_null(strstr(error.message, "deletes 1 rows"));
-    heddle_source_close(source);
-    commit_write(3, REMOVE("whole.parquet"), NULL, NULL, NULL);
-    assert_int_equal(heddle_stream_refresh(test.stream, keep.offset, true, NULL, NULL), HEDDLE_OK);
-    const struct heddle_stream_range removed = {
-        .start = keep.offset,
-        .end = "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":4,\"index\":-1,"
+    assert_string_equal(stream_run(&test), TAIL(2, -1) "3 rows 5-7, looks 3 0-2, removes 3 0-2\n");
+    const struct heddle_stream_range cut = {
+        .start = FROM(1),
+        .end = "{\"sourceVersion\":1,\"reservoirId\":\"t\",\"reservoirVersion\":1,\"index\":0,"
                "\"isStartingVersion\":false}",
         .limit = UINT64_MAX};
-    assert_int_equal(heddle_stream_read(test.stream, &removed, &source, &error), HEDDLE_SOURCE);
-    assert_non_null(strstr(error.message, "version 3 of the table deletes rows"));
+    assert_int_equal(heddle_stream_read(test.stream, &cut, &source, &error), HEDDLE_SOURCE);
+    assert_non_null(strstr(error.message, "the checkpoint ends between them"));
+    const struct heddle_stream_range part = {.start = FROM(1), .end = test.offset, .limit = 2};
+    assert_int_equal(heddle_stream_read(test.stream, &part, &source, &error), HEDDLE_SOURCE);
+    assert_non_null(strstr(error.message, "is not cut by rows"));
     stream_end(&test);
 }
 
@@ -520,8 +548,10 @@ int main(void)
         TEST(rows_that_are_done_are_passed_over),
         TEST(a_stream_begins_where_it_is_told),
         TEST(each_policy_says_what_becomes_of_changes),
-        TEST(a_change_feed_gives_rows_as_they_are_now),
-        TEST(a_change_feed_that_deletes_is_refused_unless_rows_may_stay),
+        TEST(a_change_feed_gives_rows_as_they_are_now_between_those_that_were),
+        TEST(a_change_feed_shows_what_is_deleted_unless_rows_may_stay),
+        TEST(whole_files_that_go_are_removed_without_a_look),
+        TEST(an_overwrite_is_one_micro_batch_that_shows_both_sides),
         TEST(a_version_that_is_named_is_read_and_no_other),
         TEST(files_that_a_pattern_excludes_keep_their_index),
         TEST(offsets_of_elsewhere_are_refused),
