@@ -53,6 +53,15 @@ static size_t stages_of(const struct heddle_run *run)
 
 int heddle_run_shard_check(const struct heddle_run *run, struct heddle_error *error)
 {
+    for (size_t i = 0; run->share.count > 1 && i < run->job->source_count; i++) {
+        if (heddle_job_reads_changes(&run->job->sources[i])) {
+            return heddle_error_set(
+                error, HEDDLE_INVALID,
+                "--shard: the source '%s' reads a change feed, whose versions one process "
+                "applies in their order: load it without --shard",
+                run->job->sources[i].name);
+        }
+    }
     if (run->share.count > 1 && run->trigger.kind == HEDDLE_TRIGGER_PROCESSING_TIME && stages_of(run) > 1) {
         return heddle_error_set(
             error, HEDDLE_INVALID,

@@ -23,6 +23,9 @@ struct heddle_tally {
 /* After the streams are open. Errors: those of heddle_totals_read(). */
 HEDDLE_MUST_CHECK int heddle_tally_open(struct heddle_run *run, struct heddle_error *error);
 
+/* The counters of one of the job's targets; what a target that removes did counts for the one whose rows they were. */
+void heddle_run_counts(const struct heddle_run *run, size_t target, struct heddle_target_counts *out);
+
 void heddle_tally_begin(struct heddle_run *run);
 
 /* `rows` and `unreadable`: of this micro-batch, where it belongs to the first pass over its source. Errors: those of

@@ -107,9 +107,9 @@ class ChangeFeed(unittest.TestCase):
     def test_deletes_delete_and_updates_move_beside_many_writers(self):
         generator = random.Random(5)
         self.job()
-        self.table.create([row(i, generator) for i in range(3000)])
+        self.table.create([row(i, generator) for i in range(2000)])
         _, counts = self.load()
-        self.assertEqual(counts["removal"]["created"], 3000)
+        self.assertEqual(counts["removal"]["created"], 2000)
         self.assert_graph_is_table()
         # Somebody else's note on a removal that goes, and on one that is replaced.
         self.cypher("MATCH (n:FeedRemoval) WHERE n.id IN [10, 20] CREATE (:FeedNote {on: n.id})-[:ABOUT]->(n) "
@@ -135,7 +135,7 @@ class ChangeFeed(unittest.TestCase):
         self.table.create([row(i, generator) for i in range(2000)])
         self.load()
         kills = 0
-        for attempt in range(6):
+        for attempt in range(4):
             live = [one["id"] for one in self.table.state["rows"]]
             generator.shuffle(live)
             fresh = 10000 * (attempt + 1)

@@ -68,7 +68,7 @@ class Heddle:
         self.graph = None  # of the last run: each checkpoint has a file of its own, as they belong together
         self.told = {}     # by file: how many of its rows ids() has answered
 
-    def run(self, kind, table, checkpoint, *flags, code=0, merge=False, **settings):
+    def run(self, kind, table, checkpoint, *flags, code=0, merge=False, on_delete=None, **settings):
         """Loads with heddle; answers its receipt, or what it said where it is to fail."""
         job = self.folder / "stream.json"
         self.graph = self.folder / f"{pathlib.Path(checkpoint).name}.duckdb"
@@ -78,6 +78,8 @@ class Heddle:
         if merge:
             node["write_mode"] = "merge"
             node["schema"] = {"unique_constraints": [{"name": "row_id", "label": "Row", "properties": ["id"]}]}
+        if on_delete:
+            node["on_delete"] = on_delete
         job.write_text(json.dumps({"version": "1", "sources": [source], "targets": {"nodes": [node]}}))
         done = subprocess.run([self.command, "run", str(job), "--to", f"duckdb:{self.graph}", "--checkpoint", str(checkpoint), "--json",
                                *flags], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=300)
@@ -258,7 +260,7 @@ def scenario_changes(spark, heddle, folder):
 
 
 def scenario_change_feed(spark, heddle, folder):
-    """A table with Change Data Feed: updates and inserts of a MERGE come as they are now, in Spark's batches."""
+    """A table with Change Data Feed: updates and inserts of a MERGE come as they are now, in Spark's batches; deletes delete."""
     for name, properties in (("feed", ""), ("feed-vectors", ", 'delta.enableDeletionVectors' = 'true'")):
         table = folder / name
         spark.sql(f"CREATE TABLE delta.`{table}` (id LONG, text STRING) USING delta "
@@ -272,12 +274,15 @@ def scenario_change_feed(spark, heddle, folder):
             options = {"readChangeFeed": "true", "startingVersion": 0, "maxFilesPerTrigger": limit}
             by_spark, by_heddle = folder / f"{name}-{limit}-spark", folder / f"{name}-{limit}-heddle"
             batches = spark_stream(spark, "delta", table, by_spark, **options)
-            heddle.run("delta", table, by_heddle, merge=True, **options)
+            heddle.run("delta", table, by_heddle, merge=True, on_delete="keep", **options)
             claim(f"{name}, {limit} files: equal offsets", offsets(by_spark) == offsets(by_heddle), offsets(by_spark), offsets(by_heddle))
             claim(f"{name}, {limit} files: the rows as they are now", heddle.ids() == sorted(set(flat(batches))), flat(batches))
         spark.sql(f"DELETE FROM delta.`{table}` WHERE id = 5")
         said = heddle.run("delta", table, by_heddle, code=3, merge=True, **options)
-        claim(f"{name}: a deletion is refused", "delete" in said and "ignoreDeletes" in said, said)
+        claim(f"{name}: a deletion is refused", "on_delete: delete" in said and "ignoreDeletes" in said, said)
+        heddle.run("delta", table, by_heddle, merge=True, on_delete="delete", **options)
+        left = duckdb_numbers(heddle.graph, 'SELECT id FROM "Row" ORDER BY id')
+        claim(f"{name}: a deletion deletes", left == [id for id in sorted(set(flat(batches))) if id != 5], left)
         said = heddle.run("delta", table, folder / f"{name}-create", code=2, readChangeFeed="true")
         claim(f"{name}: a job that creates is refused", "write_mode: merge" in said, said)
 

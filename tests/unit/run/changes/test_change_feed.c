@@ -226,7 +226,7 @@ static void counts_copy(struct ran *ran, const struct heddle_receipt *receipt)
     for (size_t i = 0; i < receipt->target_count && receipt->targets != NULL; i++) {
         const struct heddle_target_counts *counts = &receipt->targets[i].counts;
         const uint64_t all[6] = {counts->read,   counts->created,  counts->matched,
-                                 counts->folded, counts->rejected, receipt->targets[i].removed};
+                                 counts->folded, counts->rejected, counts->removed};
         memcpy(ran->counts[i], all, sizeof all);
     }
 }
