@@ -195,16 +195,29 @@ static uint64_t sample_rows(const struct heddle_probe *warm, double seconds)
                                     : (uint64_t)rows;
 }
 
-/* What does not grow with the rows shows where two loads of different size are compared. */
+/* Takes from *all_s what does not grow with the rows, as two loads of different size show it, and answers that. The first load
+ * meets a server that is cold, so no more than a part is believed. */
+static double part(double warm_s, uint64_t warm_rows, double *all_s, uint64_t rows)
+{
+    static const double FIXED_MOST = 0.75;
+    const double a_row = (*all_s - warm_s) / (double)(rows - warm_rows);
+    const double fixed = fmin(warm_s - a_row * (double)warm_rows, FIXED_MOST * *all_s);
+    if (!(a_row > 0 && fixed > 0)) {
+        return 0;
+    }
+    *all_s -= fixed;
+    return fixed;
+}
+
 static void part_fixed(const struct heddle_probe *warm, struct heddle_probe *probe)
 {
     if (probe->rows <= warm->rows) {
         return;
     }
-    const double a_row = (probe->load_s - warm->load_s) / (double)(probe->rows - warm->rows);
-    const double fixed = warm->load_s - a_row * (double)warm->rows;
-    probe->fixed_s = fixed > 0 && a_row > 0 ? fixed : 0;
-    probe->load_s -= probe->fixed_s;
+    probe->fixed_s = part(warm->load_s, warm->rows, &probe->load_s, probe->rows);
+    probe->fixed_read_s = part(warm->read_s, warm->rows, &probe->read_s, probe->rows);
+    probe->fixed_embed_s = part(warm->embed_s, warm->rows, &probe->embed_s, probe->rows);
+    probe->fixed_write_s = part(warm->write_s, warm->rows, &probe->write_s, probe->rows);
 }
 
 static int probe_all(struct probing *probing, double seconds, struct heddle_probe *probe_out,
@@ -313,9 +326,9 @@ void heddle_probe_predict(const struct heddle_probe *probe, const struct heddle_
         prediction_out->store_bytes += store_bytes_of(&forecast->targets[i]);
     }
     const double times = probe->rows > 0 ? (double)rows / (double)probe->rows : 0;
-    prediction_out->read_s = probe->read_s * times;
-    prediction_out->embed_s = probe->embed_s * times;
-    prediction_out->write_s = probe->write_s * times;
+    prediction_out->read_s = probe->fixed_read_s + probe->read_s * times;
+    prediction_out->embed_s = probe->fixed_embed_s + probe->embed_s * times;
+    prediction_out->write_s = probe->fixed_write_s + probe->write_s * times;
     prediction_out->load_s = probe->load_s * times;
     if (probe->vectors > 1 && texts > 1) {
         const double vectors = (double)texts;

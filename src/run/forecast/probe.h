@@ -28,6 +28,9 @@ struct heddle_probe {
     double read_s;  /* of each stage's own time within that */
     double embed_s;
     double write_s;
+    double fixed_read_s; /* and what it took whatever the rows: statements compiled, constraints awaited */
+    double fixed_embed_s;
+    double fixed_write_s;
     double index_s;
     uint64_t vectors;
     uint64_t bytes_sent;

@@ -315,13 +315,15 @@ static void the_disk_asked_is_that_of_the_checkpoint(void **state)
     struct heddle_error error = {0};
     write_rows(1000, even);
     assert_int_equal(forecast("B", "merge", &PLAIN, &planned, &error), HEDDLE_OK);
-    const struct heddle_probe probe = {.rows = 100, .load_s = 1};
+    const struct heddle_probe probe = {.rows = 100, .load_s = 1, .write_s = 0.5, .fixed_write_s = 2};
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
         struct heddle_prediction prediction;
         heddle_probe_predict(&probe, planned.made, places[i], &prediction);
         assert_true(prediction.spill_bytes > 0);
         assert_true(prediction.spill_free > 0 && prediction.spill_free < UINT64_MAX);
         assert_true(prediction.load_s > 9.9 && prediction.load_s < 10.1);
+        assert_true(prediction.write_s > 6.9 &&
+                    prediction.write_s < 7.1);              /* 2 once, and 5 for ten times the rows */
         prediction.spill_bytes = prediction.spill_free + 1; /* a load one byte too large for it */
         assert_int_equal(heddle_probe_check_disk(&prediction, &error), HEDDLE_IO);
     }
