@@ -7,7 +7,7 @@
  *
  * What is predicted is linear in the rows but for the vector index, which costs n log n (HNSW, Malkov and Yashunin 2016). Sizes
  * of the store follow Neo4j's record formats: a node 15 bytes, a relationship 34, a property 41, a vector or a long text in
- * blocks of 128; the transaction log holds every changed record before and after.
+ * blocks of 128; the transaction log holds every record that was written, about as much (bench/plan).
  *
  * Threads: one.
  */
