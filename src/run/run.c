@@ -61,6 +61,12 @@ static const char *precision_of(const struct heddle_run *run)
                                 : "";
 }
 
+/* Micro-batches that heddle itself committed or began here; those that Spark committed left nothing in the graph. */
+static bool has_progress(const struct heddle_run *run)
+{
+    return heddle_recorder_report(run->recorder)->begun || run->receipt.load.micro_batches > 0;
+}
+
 static int connect_sink(struct heddle_run *run, struct heddle_error *error)
 {
     const char *password = NULL;
@@ -89,7 +95,7 @@ static int connect_sink(struct heddle_run *run, struct heddle_error *error)
                  .precision = precision_of(run),
                  .owner = heddle_claim_owner(run->claim),
                  .host = heddle_claim_host(run->claim),
-                 .has_progress = heddle_recorder_report(run->recorder)->begun || heddle_run_unit(run) > 0,
+                 .has_progress = has_progress(run),
                  .checkpoint = run->folder,
                  .fresh = run->options->values[HEDDLE_OPTION_FRESH].number != 0,
                  .stamps = heddle_run_text(run, HEDDLE_OPTION_LOAD_ID) != NULL},

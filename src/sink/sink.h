@@ -46,7 +46,7 @@ struct heddle_load_record {
         *owners_known; /* of the runs before, as the checkpoint knows them; none = no checkpoint */
     size_t owner_known_count;
     bool
-        has_progress; /* the checkpoint holds some: a graph without a record of the load is then the wrong one */
+        has_progress; /* heddle's own, in the checkpoint: a graph without a record of the load is then the wrong one */
     const char *host; /* the machine: runs of one host exclude each other by the lock on the checkpoint */
     const char *checkpoint; /* its folder, for messages */
     bool fresh;             /* start over: the marks of former runs are deleted */
