@@ -37,7 +37,7 @@ targets:
        properties: [{{source_field: group, target_property: id, target_property_type: integer}}],
        schema: {{unique_constraints: [{{name: fault_group_id, label: FaultGroup, properties: [id]}}]}}}}
   relationships:
-    - {{name: in_group, source: items, type: IN_GROUP, write_mode: {mode}, node_match_mode: match,
+    - {{name: in_group, source: items, type: IN_GROUP, write_mode: {mode}, node_match_mode: match, schedule: {{road: {road}}},
        start_node_reference: {{name: item, key_mappings: [{{source_field: id, node_property: id}}]}},
        end_node_reference: {{name: group, key_mappings: [{{source_field: group, node_property: id}}]}}}}
 '''
@@ -106,12 +106,12 @@ class Faults(unittest.TestCase):
         self.cypher("MATCH (n) WHERE n:FaultItem OR n:FaultGroup OR n:HeddleLoad "
                     "CALL { WITH n DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
 
-    def write_job(self, rows, batch_rows, writers=1, depth=1, mode="merge"):
+    def write_job(self, rows, batch_rows, writers=1, depth=1, mode="merge", road="auto"):
         self.rows = rows
         with open(os.path.join(self.folder, "items.csv"), "w", encoding="utf-8") as file:
             file.write("id,group\n" + "".join(f"{i},{i % GROUPS}\n" for i in range(rows)))
         with open(os.path.join(self.folder, "items.yaml"), "w", encoding="utf-8") as file:
-            file.write(JOB.format(batch_rows=batch_rows, writers=writers, depth=depth, mode=mode))
+            file.write(JOB.format(batch_rows=batch_rows, writers=writers, depth=depth, mode=mode, road=road))
 
     def start(self, uri, *more):
         return subprocess.Popen([HEDDLE, "run", "items.yaml", "--json", "--to", uri, "--username",
@@ -139,25 +139,28 @@ class Faults(unittest.TestCase):
         self.must_be_whole()
         return said
 
-    def cut_everywhere(self, depth, batch, where):
+    def cut_everywhere(self, depth, back, where, road="auto"):
+        """Cuts at each message of the batch that is `back` before the last."""
         for mode in WRITE_MODES:
             self.wipe()
-            self.write_job(240, 60, depth=depth, mode=mode)
-            sizes = dict(re.findall(r"batch (\d+) messages (\d+)", "\n".join(self.load())))
-            self.assertGreaterEqual(int(sizes[str(batch)]), 4)  # BEGIN, RUN, PULL, COMMIT
-            for message in range(int(sizes[str(batch)])):
+            self.write_job(240, 60, depth=depth, mode=mode, road=road)
+            sizes = {int(n): int(of) for n, of in re.findall(r"batch (\d+) messages (\d+)", "\n".join(self.load()))}
+            self.assertGreaterEqual(len(sizes), back + 2)
+            batch = max(sizes) - back
+            self.assertGreaterEqual(sizes[batch], 4)  # BEGIN, RUN, PULL, COMMIT
+            for message in range(sizes[batch]):
                 for direction in ("client", "server"):
                     with self.subTest(mode=mode, message=message, direction=direction):
                         self.wipe()
                         said = self.load("--cut", f"{direction}:{batch}:{message}:{where}")
                         self.assertEqual(said.count("cut"), 1)
 
-    # Batches 1 to 5 are nodes, 6 to 9 relationships.
-    def test_a_connection_cut_before_any_message_of_a_batch_of_nodes_costs_no_row(self):
-        self.cut_everywhere(1, 1, "before")
+    # The items come last, with the relationships that start at them; where these have a road of their own, they do.
+    def test_a_connection_cut_before_any_message_of_a_batch_of_nodes_and_relationships_costs_no_row(self):
+        self.cut_everywhere(1, 0, "before")
 
     def test_a_connection_cut_inside_any_message_of_a_batch_of_relationships_costs_no_row(self):
-        self.cut_everywhere(1, 7, "inside")
+        self.cut_everywhere(1, 1, "inside", road="tiles")
 
     def test_a_connection_cut_with_two_batches_in_flight_costs_no_row(self):
         self.cut_everywhere(2, 2, "before")
