@@ -165,14 +165,6 @@ static int write_batch(struct heddle_sink *sink, const struct load_edges *edges,
     return status;
 }
 
-static int reject(void *context, const struct heddle_reject *reject_record, struct heddle_error *error)
-{
-    (void)context;
-    (void)error;
-    fprintf(stderr, "rejected: %s %s\n", reject_record->code, reject_record->reason);
-    return HEDDLE_OK;
-}
-
 static int load_events(struct heddle_sink *sink, const struct load_edges *edges, double *seconds_out,
                        struct heddle_error *error)
 {
@@ -262,7 +254,7 @@ static int run_heddle(const struct load_setting *setting, const struct load_edge
         .tx_timeout_ms = 300000,
         .seed = 7,
         .load = {.id = "benchevents", .job = "bench", .model = "", .precision = ""},
-        .rejects = {reject, NULL},
+        .rejects = {load_print_reject, NULL},
     };
     struct heddle_sink *sink = NULL;
     struct heddle_error error = {0};

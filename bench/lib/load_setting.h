@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <sys/stat.h>
 
+#include "column/reject.h"
 #include "raw_client.h"
 #include "sink/neo4j/ability.h"
 
@@ -29,6 +30,16 @@ static inline int load_complain(const struct heddle_error *error)
 {
     fprintf(stderr, "%s %s\n", error->code, error->message);
     return EXIT_FAILURE;
+}
+
+/* A reject sink: a row that is rejected here is a fault of the bench. */
+static inline int load_print_reject(void *context, const struct heddle_reject *reject,
+                                    struct heddle_error *error)
+{
+    (void)context;
+    (void)error;
+    fprintf(stderr, "rejected: %s %s\n", reject->code, reject->reason);
+    return HEDDLE_OK;
 }
 
 static inline bool load_edges_read(const char *path, struct load_edges *edges)

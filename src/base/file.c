@@ -50,19 +50,20 @@ int heddle_file_read(const char *path, size_t bytes_max, struct heddle_buffer *o
     return status;
 }
 
-static bool write_all(int file, const char *bytes, size_t length)
+bool heddle_file_write_all(int file, const void *bytes, size_t length)
 {
+    const char *from = bytes;
     while (length > 0) {
-        const ssize_t written = write(file, bytes, length);
+        const ssize_t written = write(file, from, length);
         if (written < 0 && errno != EINTR) {
             return false;
         }
         if (written > 0) {
-            bytes += written;
+            from += written;
             length -= (size_t)written;
         }
     }
-    return fsync(file) == 0;
+    return true;
 }
 
 /* Gives the file its name unless that name is taken. Some network and volume file systems have no hard links: there the name is
@@ -119,7 +120,7 @@ static int temporary_write(const char *temporary, const void *bytes, size_t leng
     if (file < 0) {
         return errno;
     }
-    int reason = write_all(file, bytes, length) ? 0 : errno;
+    int reason = heddle_file_write_all(file, bytes, length) && fsync(file) == 0 ? 0 : errno;
     if (close(file) != 0 && reason == 0) {
         reason = errno;
     }

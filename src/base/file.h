@@ -5,8 +5,14 @@
 #ifndef HEDDLE_BASE_FILE_H
 #define HEDDLE_BASE_FILE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/buffer.h"
 #include "base/error.h"
+
+/* Writes all bytes to an open file, whatever interrupts. False with errno. */
+HEDDLE_MUST_CHECK bool heddle_file_write_all(int file, const void *bytes, size_t length);
 
 /* Appends a whole file of at most `bytes_max` bytes. *found_out (may be NULL) = it is there; an absent file is no error where
  * found_out is given. Errors: HEDDLE_IO (absent, unreadable, larger), HEDDLE_OUT_OF_MEMORY. */

@@ -9,26 +9,12 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 
 /* Some volumes have no flush of their own: closing the file is their flush. */
 static bool flush(int file)
 {
     return fsync(file) == 0 || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP;
-}
-
-static bool write_all(int file, const char *bytes, size_t length)
-{
-    while (length > 0) {
-        const ssize_t written = write(file, bytes, length);
-        if (written < 0 && errno != EINTR) {
-            return false;
-        }
-        if (written > 0) {
-            bytes += written;
-            length -= (size_t)written;
-        }
-    }
-    return true;
 }
 
 /* Flushes and closes. False with errno where either fails. */
@@ -50,7 +36,7 @@ int heddle_volume_write(const char *path, bool replace, const void *bytes, size_
     if (file < 0 && errno == EEXIST) {
         return heddle_error_set(error, HEDDLE_CLOSED, "%s is there already", path);
     }
-    if (file < 0 || !end_file(file, write_all(file, bytes, length))) {
+    if (file < 0 || !end_file(file, heddle_file_write_all(file, bytes, length))) {
         return heddle_error_set(error, HEDDLE_IO, "cannot write %s: %s", path, strerror(errno));
     }
     return HEDDLE_OK;
@@ -60,7 +46,7 @@ static bool try_append(const char *path)
 {
     char text[4] = "";
     int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (file < 0 || !end_file(file, write_all(file, "b", 1))) {
+    if (file < 0 || !end_file(file, heddle_file_write_all(file, "b", 1))) {
         return false;
     }
     file = open(path, O_RDONLY | O_CLOEXEC);

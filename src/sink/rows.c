@@ -116,11 +116,11 @@ static int hide_bad_rows(struct heddle_rows *rows, struct heddle_column *column,
     return HEDDLE_OK;
 }
 
-static int convert_one(struct heddle_rows *rows, const struct heddle_target *target,
-                       const struct heddle_target_property *property, struct heddle_column *out,
-                       const uint8_t **bad_out, struct heddle_error *error)
+int heddle_rows_convert_property(const struct heddle_batch *batch, const struct heddle_target *target,
+                                 const struct heddle_target_property *property, struct heddle_arena *arena,
+                                 struct heddle_column *out, const uint8_t **bad_out,
+                                 struct heddle_error *error)
 {
-    const struct heddle_batch *batch = rows->batch;
     if (property->column < 0 || (size_t)property->column >= batch->schema->count) {
         return heddle_error_set(error, HEDDLE_INVALID,
                                 "target %s: property %s wants column %d (%s), but source %s has %zu columns",
@@ -129,19 +129,25 @@ static int convert_one(struct heddle_rows *rows, const struct heddle_target *tar
     }
     const struct heddle_column *column = &batch->columns[property->column];
     *bad_out = NULL;
-    if (property->typed) {
-        const int status = heddle_column_convert(rows->arena, column, property->type, property->item_type,
-                                                 out, bad_out, error);
-        if (status != HEDDLE_OK) {
-            heddle_error_prefix(error, "target %s: property %s from %s", target->name, property->name,
-                                property->field);
-            return status;
-        }
-    } else {
+    if (!property->typed) {
         *out = *column;
+        return HEDDLE_OK;
     }
-    HEDDLE_TRY(mark_lists_with_nulls(rows, out, bad_out, error));
-    return HEDDLE_OK;
+    const int status =
+        heddle_column_convert(arena, column, property->type, property->item_type, out, bad_out, error);
+    if (status != HEDDLE_OK) {
+        heddle_error_prefix(error, "target %s: property %s from %s", target->name, property->name,
+                            property->field);
+    }
+    return status;
+}
+
+static int convert_one(struct heddle_rows *rows, const struct heddle_target *target,
+                       const struct heddle_target_property *property, struct heddle_column *out,
+                       const uint8_t **bad_out, struct heddle_error *error)
+{
+    HEDDLE_TRY(heddle_rows_convert_property(rows->batch, target, property, rows->arena, out, bad_out, error));
+    return mark_lists_with_nulls(rows, out, bad_out, error);
 }
 
 static void judge(struct verdict *verdicts, size_t row, enum verdict_kind kind, size_t property)

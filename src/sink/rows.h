@@ -59,6 +59,14 @@ HEDDLE_MUST_CHECK int heddle_rows_create(struct heddle_batch *batch, struct hedd
                                          struct heddle_error *error);
 void heddle_rows_release(struct heddle_rows *rows); /* NULL is a no-op */
 
+/* The column of one property or end key, of the type that the target asks for. *bad_out: bit = the row's value cannot become that;
+ * NULL = none. What is made lies in `arena`. Errors: as heddle_rows_convert(). */
+HEDDLE_MUST_CHECK int heddle_rows_convert_property(const struct heddle_batch *batch,
+                                                   const struct heddle_target *target,
+                                                   const struct heddle_target_property *property,
+                                                   struct heddle_arena *arena, struct heddle_column *out,
+                                                   const uint8_t **bad_out, struct heddle_error *error);
+
 /* Converts the columns of `target` and sorts its rows into those to be written and rejects.
  * Errors: HEDDLE_INVALID (a column's type can never become the property's, a column or vector slot is not there: names
  * target and property), HEDDLE_REJECTED (from the reject sink: too many), HEDDLE_OUT_OF_MEMORY. */

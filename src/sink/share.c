@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "column/convert.h"
 #include "schedule/key.h"
+#include "sink/rows.h"
 
 /* Apart from the hash that deals keys to parts: a shard's rows shall be spread over all parts. */
 static const uint64_t SHARE_SALT = 0x7368617265736861;
@@ -41,21 +41,8 @@ static int convert(const struct heddle_batch *batch, const struct heddle_target 
                    const struct heddle_target_property *property, struct heddle_arena *arena,
                    struct key_columns *key, struct heddle_error *error)
 {
-    struct heddle_column *out = &key->columns[key->count];
-    if (property->column < 0 || (size_t)property->column >= batch->schema->count) {
-        return heddle_error_set(error, HEDDLE_INVALID,
-                                "target %s: property %s wants column %d (%s), but source %s has %zu columns",
-                                target->name, property->name, property->column, property->field,
-                                batch->source, batch->schema->count);
-    }
-    const struct heddle_column *column = &batch->columns[property->column];
-    if (!property->typed) {
-        *out = *column;
-    } else if (heddle_column_convert(arena, column, property->type, property->item_type, out,
-                                     &key->bad[key->count], error) != HEDDLE_OK) {
-        return heddle_error_prefix(error, "target %s: property %s from %s", target->name, property->name,
-                                   property->field);
-    }
+    HEDDLE_TRY(heddle_rows_convert_property(batch, target, property, arena, &key->columns[key->count],
+                                            &key->bad[key->count], error));
     key->count++;
     return HEDDLE_OK;
 }

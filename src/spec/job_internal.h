@@ -97,6 +97,14 @@ enum { HEDDLE_JOB_SCHEMA_KINDS = HEDDLE_SCHEMA_VECTOR_INDEX + 1 };
 bool heddle_job_type_find(const char *word, enum heddle_property_type *type_out, bool *is_array_out);
 extern const char *const heddle_job_type_words[]; /* lower case, NULL-terminated */
 
+/* The lists below `targets` and what stands in each. */
+enum { HEDDLE_JOB_TARGET_LISTS = 3 };
+struct heddle_job_target_list {
+    const char *name;
+    enum heddle_job_name_kind kind;
+};
+extern const struct heddle_job_target_list heddle_job_target_lists[HEDDLE_JOB_TARGET_LISTS];
+
 /* The base of target `index` of a kind (NODE, RELATIONSHIP, QUERY). */
 struct heddle_job_target *heddle_job_base(struct heddle_job_reader *reader, enum heddle_job_name_kind kind,
                                           size_t index);

@@ -228,18 +228,13 @@ static void read_target(struct heddle_job_reader *reader, enum heddle_job_name_k
 
 void heddle_job_check_on_delete(struct heddle_job_reader *reader)
 {
-    static const struct {
-        const char *name;
-        enum heddle_job_name_kind kind;
-    } lists[] = {{"nodes", HEDDLE_JOB_NAME_NODE},
-                 {"relationships", HEDDLE_JOB_NAME_RELATIONSHIP},
-                 {"queries", HEDDLE_JOB_NAME_QUERY}};
     const struct heddle_document_node *targets = heddle_document_get(reader->root, "targets");
     const size_t errors = reader->errors;
-    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-        const struct heddle_document_node *list = heddle_document_get(targets, lists[l].name);
+    for (size_t l = 0; l < HEDDLE_JOB_TARGET_LISTS; l++) {
+        const struct heddle_document_node *list =
+            heddle_document_get(targets, heddle_job_target_lists[l].name);
         for (size_t i = 0; list != NULL && i < list->count && !reader->out_of_memory; i++) {
-            read_target(reader, lists[l].kind, i, list->items[i]);
+            read_target(reader, heddle_job_target_lists[l].kind, i, list->items[i]);
         }
     }
     for (size_t i = 0; reader->errors == errors && i < reader->job->node_count; i++) {

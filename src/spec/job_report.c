@@ -236,6 +236,12 @@ bool heddle_job_type_find(const char *word, enum heddle_property_type *type_out,
     return length > 7 && strcasecmp(word + length - 7, "_vector") == 0;
 }
 
+const struct heddle_job_target_list heddle_job_target_lists[HEDDLE_JOB_TARGET_LISTS] = {
+    {"nodes", HEDDLE_JOB_NAME_NODE},
+    {"relationships", HEDDLE_JOB_NAME_RELATIONSHIP},
+    {"queries", HEDDLE_JOB_NAME_QUERY},
+};
+
 struct heddle_job_target *heddle_job_base(struct heddle_job_reader *reader, enum heddle_job_name_kind kind,
                                           size_t index)
 {

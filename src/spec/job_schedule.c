@@ -106,24 +106,20 @@ static void build_touches(struct heddle_job_reader *reader, const struct heddle_
 
 void heddle_job_build_schedules(struct heddle_job_reader *reader)
 {
-    static const struct {
-        const char *name;
-        enum heddle_job_name_kind kind;
-    } lists[] = {{"nodes", HEDDLE_JOB_NAME_NODE},
-                 {"relationships", HEDDLE_JOB_NAME_RELATIONSHIP},
-                 {"queries", HEDDLE_JOB_NAME_QUERY}};
     const struct heddle_document_node *targets = heddle_document_get(reader->root, "targets");
     const struct heddle_document_node *config = heddle_document_get(reader->root, "config");
     struct heddle_job_schedule common = {0};
     read_schedule(reader, heddle_document_get(config, "schedule"), &common);
     check_schedule(reader, &common, "$.config");
-    for (size_t l = 0; l < sizeof lists / sizeof lists[0]; l++) {
-        const struct heddle_document_node *list = heddle_document_get(targets, lists[l].name);
+    for (size_t l = 0; l < HEDDLE_JOB_TARGET_LISTS; l++) {
+        const struct heddle_document_node *list =
+            heddle_document_get(targets, heddle_job_target_lists[l].name);
         for (size_t i = 0; list != NULL && i < list->count && !reader->out_of_memory; i++) {
-            build_schedule(reader, lists[l].kind, i, list->items[i], &common);
-            if (lists[l].kind == HEDDLE_JOB_NAME_QUERY) {
+            build_schedule(reader, heddle_job_target_lists[l].kind, i, list->items[i], &common);
+            if (heddle_job_target_lists[l].kind == HEDDLE_JOB_NAME_QUERY) {
                 build_touches(reader, heddle_document_get(list->items[i], "touches"),
-                              heddle_job_path(reader, lists[l].kind, i), &reader->queries[i]);
+                              heddle_job_path(reader, heddle_job_target_lists[l].kind, i),
+                              &reader->queries[i]);
             }
         }
     }

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "column/scalar.h"
+#include "run/checkpoint/numbers.h"
 
 enum {
     FILE_BYTES_MAX = 16 * 1024 * 1024, /* an offset is a line; a session's settings are a few kilobytes */
@@ -144,35 +144,20 @@ int heddle_checkpoint_progress_parse(const char *text, struct heddle_arena *aren
 
 /* ---- reading ---- */
 
-struct numbers {
-    int64_t newest; /* -1 = none */
-    int64_t *oldest;
-};
-
-static int number_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
-{
-    struct numbers *numbers = context;
-    int64_t number = 0;
-    (void)error;
-    if (entry->name[0] >= '0' && entry->name[0] <= '9' &&
-        heddle_scalar_parse_integer(entry->name, strlen(entry->name), &number)) {
-        numbers->newest = number > numbers->newest ? number : numbers->newest;
-        *numbers->oldest = number < *numbers->oldest ? number : *numbers->oldest;
-    }
-    return HEDDLE_OK;
-}
-
 /* The largest number that is a file's name in a folder, -1 = none. */
 static int newest_of(struct heddle_checkpoint *checkpoint, const char *name, int64_t *newest_out,
                      struct heddle_error *error)
 {
-    struct numbers numbers = {-1, &checkpoint->oldest};
+    struct heddle_numbers numbers;
     const char *folder = heddle_arena_format(checkpoint->arena, "%s/%s", checkpoint->folder, name);
     if (folder == NULL) {
         return heddle_error_out_of_memory(error);
     }
-    HEDDLE_TRY(heddle_depot_list(checkpoint->depot, folder, false, number_add, &numbers, error));
-    *newest_out = numbers.newest;
+    HEDDLE_TRY(heddle_numbers_list(checkpoint->depot, folder, &numbers, error));
+    *newest_out = numbers.highest;
+    if (numbers.lowest >= 0 && numbers.lowest < checkpoint->oldest) {
+        checkpoint->oldest = numbers.lowest;
+    }
     return HEDDLE_OK;
 }
 

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "column/scalar.h"
+#include "run/checkpoint/numbers.h"
 
 enum {
     TURN_FORMAT = 1,
@@ -175,30 +175,6 @@ static int record_read(struct heddle_depot *depot, const char *folder, int64_t n
     return status;
 }
 
-struct numbers {
-    int64_t lowest, highest; /* -1 = none */
-};
-
-static int number_add(void *context, const struct heddle_fs_entry *entry, struct heddle_error *error)
-{
-    struct numbers *numbers = context;
-    int64_t number = 0;
-    (void)error;
-    if (entry->name[0] >= '0' && entry->name[0] <= '9' &&
-        heddle_scalar_parse_integer(entry->name, strlen(entry->name), &number)) {
-        numbers->highest = number > numbers->highest ? number : numbers->highest;
-        numbers->lowest = numbers->lowest < 0 || number < numbers->lowest ? number : numbers->lowest;
-    }
-    return HEDDLE_OK;
-}
-
-static int numbers_list(struct heddle_depot *depot, const char *folder, struct numbers *numbers,
-                        struct heddle_error *error)
-{
-    *numbers = (struct numbers){-1, -1};
-    return heddle_depot_list(depot, folder, false, number_add, numbers, error);
-}
-
 /* ---- beating ---- */
 
 static int refuse_lost(const struct heddle_turn *turn, struct heddle_error *error)
@@ -212,11 +188,11 @@ static int refuse_lost(const struct heddle_turn *turn, struct heddle_error *erro
 /* One beat; the lock is held. */
 static int beat(struct heddle_turn *turn, struct heddle_error *error)
 {
-    struct numbers numbers;
+    struct heddle_numbers numbers;
     if (turn->lost) {
         return refuse_lost(turn, error);
     }
-    HEDDLE_TRY(numbers_list(turn->depot, turn->folder, &numbers, error));
+    HEDDLE_TRY(heddle_numbers_list(turn->depot, turn->folder, &numbers, error));
     if (numbers.highest != turn->number) {
         turn->lost = true;
         return refuse_lost(turn, error);
@@ -301,10 +277,10 @@ static int watch(struct heddle_turn *turn, int64_t number, const struct record *
 /* One try. HEDDLE_CLOSED: another run took the number meanwhile. */
 static int take_next(struct heddle_turn *turn, struct heddle_error *error)
 {
-    struct numbers numbers;
+    struct heddle_numbers numbers;
     struct record holder = {0};
     bool found = false;
-    HEDDLE_TRY(numbers_list(turn->depot, turn->folder, &numbers, error));
+    HEDDLE_TRY(heddle_numbers_list(turn->depot, turn->folder, &numbers, error));
     if (numbers.highest >= 0) {
         HEDDLE_TRY(record_read(turn->depot, turn->folder, numbers.highest, &holder, &found, error));
     }
@@ -316,8 +292,8 @@ static int take_next(struct heddle_turn *turn, struct heddle_error *error)
     turn->last_beat_ns = heddle_clock_ns();
     turn->taken = true;
     /* One that was slow may have taken a number that was taken, ended and tidied away since it listed them. */
-    struct numbers after;
-    HEDDLE_TRY(numbers_list(turn->depot, turn->folder, &after, error));
+    struct heddle_numbers after;
+    HEDDLE_TRY(heddle_numbers_list(turn->depot, turn->folder, &after, error));
     if (after.highest != turn->number) {
         turn->taken = false;
         return heddle_error_set(error, HEDDLE_CLOSED, "%s: others take turns too fast", turn->folder);
@@ -425,14 +401,14 @@ int heddle_turn_look(struct heddle_depot *depot, struct heddle_turn_holder *hold
                      struct heddle_error *error)
 {
     struct heddle_buffer folder = {0};
-    struct numbers numbers = {-1, -1};
+    struct heddle_numbers numbers = {-1, -1};
     struct record holder = {.ended = true};
     bool found = false;
     *holder_out = (struct heddle_turn_holder){0};
     heddle_buffer_append_format(&folder, "%s/turns", heddle_depot_place(depot));
     const char *text = heddle_buffer_text(&folder);
     int status =
-        text == NULL ? heddle_error_out_of_memory(error) : numbers_list(depot, text, &numbers, error);
+        text == NULL ? heddle_error_out_of_memory(error) : heddle_numbers_list(depot, text, &numbers, error);
     if (status == HEDDLE_OK && numbers.highest >= 0) {
         status = record_read(depot, text, numbers.highest, &holder, &found, error);
     }

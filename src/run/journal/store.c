@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/memory.h"
 
@@ -163,17 +164,8 @@ static int folder_append(void *self, const char *name, const void *bytes, size_t
 {
     struct folder_store *store = self;
     HEDDLE_TRY(open_for_append(store, name, error));
-    const char *from = bytes;
-    while (length > 0) {
-        const ssize_t written = write(store->file, from, length);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written < 0) {
-            return cannot(store, "write", name, error);
-        }
-        from += written;
-        length -= (size_t)written;
+    if (!heddle_file_write_all(store->file, bytes, length)) {
+        return cannot(store, "write", name, error);
     }
     return fdatasync(store->file) == 0 ? HEDDLE_OK : cannot(store, "flush", name, error);
 }

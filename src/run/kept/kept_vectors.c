@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/folder.h"
 #include "base/memory.h"
 #include "run/kept/file.h"
@@ -330,14 +331,9 @@ static bool open_folder(struct heddle_kept_vectors *kept)
 static bool write_all(struct heddle_kept_vectors *kept, struct output *output, const char *name,
                       const struct heddle_buffer *bytes)
 {
-    size_t done = 0;
-    while (done < bytes->length) {
-        const ssize_t written = write(output->file, bytes->bytes + done, bytes->length - done);
-        if (written < 0 && errno != EINTR) {
-            stop_keeping(kept, "write", name);
-            return false;
-        }
-        done += written > 0 ? (size_t)written : 0;
+    if (!heddle_file_write_all(output->file, bytes->bytes, bytes->length)) {
+        stop_keeping(kept, "write", name);
+        return false;
     }
     output->bytes += bytes->length;
     return true;

@@ -7,16 +7,6 @@
 
 static const char *const LOOK = "heddle_look";
 
-static int execute(struct heddle_duckdb_sink *sink, struct heddle_buffer *sql, struct heddle_error *error)
-{
-    int status = heddle_buffer_check(sql, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_execute(sink->lookup, heddle_buffer_text(sql), error);
-    }
-    heddle_buffer_free(sql);
-    return status;
-}
-
 /* CREATE OR REPLACE TEMP TABLE heddle_look AS SELECT 0 AS ordinal, t."k" AS c0, …, t."text" AS text FROM main."T" t LIMIT 0 */
 static int look_make(struct heddle_duckdb_sink *sink, const struct heddle_sink_look *look,
                      struct heddle_error *error)
@@ -35,7 +25,7 @@ static int look_make(struct heddle_duckdb_sink *sink, const struct heddle_sink_l
     heddle_buffer_append_text(&sql, " FROM main.");
     heddle_duck_quote_name(&sql, sink->layout.tables[sink->layout.roads[look->target].table].name);
     heddle_buffer_append_text(&sql, " t LIMIT 0");
-    return execute(sink, &sql, error);
+    return heddle_duckdb_execute(sink->lookup, &sql, error);
 }
 
 /* Appends the keys of the rows that are asked for, each with its number. */

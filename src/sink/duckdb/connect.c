@@ -114,3 +114,14 @@ int heddle_duckdb_connect(const char *path, bool read_only, struct heddle_duck *
     *duck_out = duck;
     return HEDDLE_OK;
 }
+
+int heddle_duckdb_execute(struct heddle_duck_connection *connection, struct heddle_buffer *sql,
+                          struct heddle_error *error)
+{
+    int status = heddle_buffer_check(sql, error);
+    if (status == HEDDLE_OK) {
+        status = heddle_duck_execute(connection, heddle_buffer_text(sql), error);
+    }
+    heddle_buffer_free(sql);
+    return status;
+}

@@ -86,6 +86,10 @@ HEDDLE_MUST_CHECK int heddle_duckdb_connect(const char *path, bool read_only, st
                                             struct heddle_duck_connection **connection_out,
                                             struct heddle_error *error);
 
+/* Runs the text of `sql` and frees it. */
+HEDDLE_MUST_CHECK int heddle_duckdb_execute(struct heddle_duck_connection *connection,
+                                            struct heddle_buffer *sql, struct heddle_error *error);
+
 /* tables.c */
 
 /* Makes or checks the table of target `index` and prepares its statements, once its columns have their types. */

@@ -5,16 +5,6 @@
 #include "base/error.h"
 #include "sink/duckdb/internal.h"
 
-static int execute(struct heddle_duckdb_sink *sink, struct heddle_buffer *sql, struct heddle_error *error)
-{
-    int status = heddle_buffer_check(sql, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_execute(sink->connection, heddle_buffer_text(sql), error);
-    }
-    heddle_buffer_free(sql);
-    return status;
-}
-
 /* DELETE FROM main."T" t USING temp.main."stage" s WHERE s.ordinal >= low AND s.ordinal < high */
 static void delete_begin(struct heddle_buffer *sql, const struct heddle_duckdb_table *table,
                          const struct heddle_duckdb_road *road, size_t low, size_t high)
@@ -64,7 +54,7 @@ static int detach(struct heddle_duckdb_sink *sink, size_t index, size_t relation
         delete_where(&sql, table, other->columns[first + i],
                      staged_of(&sink->options.targets[index], end->keys[i].name));
     }
-    return execute(sink, &sql, error);
+    return heddle_duckdb_execute(sink->connection, &sql, error);
 }
 
 int heddle_duckdb_remove(struct heddle_duckdb_sink *sink, size_t index, size_t low, size_t high,
@@ -85,7 +75,7 @@ int heddle_duckdb_remove(struct heddle_duckdb_sink *sink, size_t index, size_t l
     for (size_t i = 0; i < road->column_count; i++) {
         delete_where(&sql, table, road->columns[i], i);
     }
-    return execute(sink, &sql, error);
+    return heddle_duckdb_execute(sink->connection, &sql, error);
 }
 
 int heddle_duckdb_removal_begin(struct heddle_duckdb_sink *sink, size_t source,
@@ -103,7 +93,7 @@ int heddle_duckdb_removal_begin(struct heddle_duckdb_sink *sink, size_t source,
         if (sink->states[i].ready && sink->states[i].samples > 0) {
             sink->states[i].samples = 0;
             heddle_buffer_append_format(&sql, "DELETE FROM temp.main.heddle_sample_%zu", i);
-            HEDDLE_TRY(execute(sink, &sql, error));
+            HEDDLE_TRY(heddle_duckdb_execute(sink->connection, &sql, error));
         }
     }
     return HEDDLE_OK;

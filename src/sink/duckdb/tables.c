@@ -8,16 +8,6 @@
 #include "sink/duckdb/statements.h"
 
 /* Runs the text in `sql` and frees it. */
-static int execute(struct heddle_duckdb_sink *sink, struct heddle_buffer *sql, struct heddle_error *error)
-{
-    int status = heddle_buffer_check(sql, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_execute(sink->connection, heddle_buffer_text(sql), error);
-    }
-    heddle_buffer_free(sql);
-    return status;
-}
-
 /* The one text that `sql` answers, or NULL where there is no row. Frees `sql`. */
 static int fetch(struct heddle_duckdb_sink *sink, struct heddle_buffer *sql, char **text_out,
                  struct heddle_error *error)
@@ -90,7 +80,7 @@ static int column_add(struct heddle_duckdb_sink *sink, const struct heddle_duckd
     heddle_duck_quote_name(&sql, name);
     heddle_buffer_append_text(&sql, " ");
     heddle_duck_type_sql(&sql, field);
-    return execute(sink, &sql, error);
+    return heddle_duckdb_execute(sink->connection, &sql, error);
 }
 
 /* One column of an existing table: there with the same type, or added. */
@@ -208,7 +198,7 @@ static int table_make(struct heddle_duckdb_sink *sink, struct heddle_duckdb_tabl
     } else {
         struct heddle_buffer sql = {0};
         heddle_duckdb_sql_create_table(&sql, table);
-        HEDDLE_TRY(execute(sink, &sql, error));
+        HEDDLE_TRY(heddle_duckdb_execute(sink->connection, &sql, error));
     }
     if (!table->made) {
         HEDDLE_TRY(rows_count(sink, table, error));
@@ -251,7 +241,7 @@ static int constraints_make(struct heddle_duckdb_sink *sink, size_t index, struc
             heddle_duck_quote_name(&sql, schema->properties[j]);
         }
         heddle_buffer_append_text(&sql, ")");
-        const int status = execute(sink, &sql, error);
+        const int status = heddle_duckdb_execute(sink->connection, &sql, error);
         if (status != HEDDLE_OK) {
             heddle_error_prefix(error, "constraint %s of target %s cannot be made", schema->name,
                                 target->name);
@@ -315,7 +305,7 @@ static int statements_prepare(struct heddle_duckdb_sink *sink, size_t index, str
 {
     struct heddle_buffer sql = {0};
     heddle_duckdb_sql_create_stage(&sql, &sink->layout, index);
-    HEDDLE_TRY(execute(sink, &sql, error));
+    HEDDLE_TRY(heddle_duckdb_execute(sink->connection, &sql, error));
     for (int i = 0; i < HEDDLE_DUCKDB_DO_COUNT; i++) {
         if (!statement_needed(sink, index, (enum heddle_duckdb_statement)i)) {
             continue;

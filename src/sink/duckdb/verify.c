@@ -25,16 +25,6 @@ static size_t key_staged(const struct heddle_duckdb_road *road, size_t i)
     return staged;
 }
 
-static int execute(struct heddle_duckdb_sink *sink, struct heddle_buffer *sql, struct heddle_error *error)
-{
-    int status = heddle_buffer_check(sql, error);
-    if (status == HEDDLE_OK) {
-        status = heddle_duck_execute(sink->connection, heddle_buffer_text(sql), error);
-    }
-    heddle_buffer_free(sql);
-    return status;
-}
-
 static int count(struct heddle_duckdb_sink *sink, struct heddle_buffer *sql, int64_t *out,
                  struct heddle_error *error)
 {
@@ -56,7 +46,7 @@ int heddle_duckdb_sample_prepare(struct heddle_duckdb_sink *sink, size_t index, 
         heddle_duck_type_sql(&sql, &road_table(sink, index)->columns[road->key_columns[i]].field);
     }
     heddle_buffer_append_text(&sql, ")");
-    return execute(sink, &sql, error);
+    return heddle_duckdb_execute(sink->connection, &sql, error);
 }
 
 /* Notes the staged row `ordinal` in `slot`, in place of what stands there. */
@@ -74,7 +64,7 @@ static int slot_set(struct heddle_duckdb_sink *sink, size_t index, uint64_t slot
         heddle_buffer_append_format(&sql, ", c%zu", key_staged(road, i));
     }
     heddle_buffer_append_format(&sql, " FROM temp.main.%s WHERE ordinal = %zu", road->stage, ordinal);
-    return execute(sink, &sql, error);
+    return heddle_duckdb_execute(sink->connection, &sql, error);
 }
 
 /* Algorithm R (Vitter 1985) over rows picked at random, a few of each transaction: the n-th pick replaces a slot with

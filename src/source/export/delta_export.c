@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "duck/feed.h"
@@ -197,13 +198,8 @@ static int lines_save(const struct heddle_buffer *lines, const char *path, int64
         return io_failure(path, "made", error);
     }
     int status = HEDDLE_OK;
-    for (size_t done = 0; done < lines->length && status == HEDDLE_OK;) {
-        const ssize_t wrote = write(file, lines->bytes + done, lines->length - done);
-        if (wrote >= 0) {
-            done += (size_t)wrote;
-        } else if (errno != EINTR) {
-            status = io_failure(path, "written", error);
-        }
+    if (!heddle_file_write_all(file, lines->bytes, lines->length)) {
+        status = io_failure(path, "written", error);
     }
     if (status == HEDDLE_OK && futimens(file, times) != 0) {
         status = io_failure(path, "given its time", error);

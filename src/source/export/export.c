@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "duck/feed.h"
 #include "source/files/list.h"
@@ -49,16 +50,8 @@ static int buffer_write(const struct export *export, int file, struct heddle_buf
                         struct heddle_error *error)
 {
     HEDDLE_TRY(heddle_buffer_check(buffer, error));
-    size_t done = 0;
-    while (done < buffer->length) {
-        const ssize_t wrote = write(file, buffer->bytes + done, buffer->length - done);
-        if (wrote < 0 && errno == EINTR) {
-            continue;
-        }
-        if (wrote < 0) {
-            return io_failure(export, "written", error);
-        }
-        done += (size_t)wrote;
+    if (!heddle_file_write_all(file, buffer->bytes, buffer->length)) {
+        return io_failure(export, "written", error);
     }
     heddle_buffer_reset(buffer);
     return HEDDLE_OK;
