@@ -223,7 +223,9 @@ static const struct heddle_option table[HEDDLE_OPTION_COUNT] = {
      .aliases = NAMES("BATCH_SIZE"),
      .on_target = true,
      .choices = no_names,
-     .help = "Rows a transaction; auto is 2000, 1000 with vectors, 250 while a vector index is live.",
+     .help =
+         "Rows a transaction; auto is 2000, 5000 for nodes that are created without vectors, 1000 with them, "
+         "250 while their index is live.",
      .category = "writing"},
     {.id = HEDDLE_OPTION_BATCH_BYTES,
      .name = "batch_bytes",

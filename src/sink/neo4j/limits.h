@@ -7,10 +7,24 @@
 /* Rows and bytes a transaction where nobody set them; see the measurements in DESIGN 9. */
 enum {
     HEDDLE_PLAN_ROWS = 2000,
+    HEDDLE_PLAN_ROWS_CREATE =
+        5000, /* plain nodes take the server 12 us each, a transaction and its mark 2 ms */
     HEDDLE_PLAN_ROWS_VECTORS = 1000,
     HEDDLE_PLAN_ROWS_LIVE_INDEX = 250, /* while a vector index is ONLINE each node costs half a millisecond */
     HEDDLE_PLAN_BYTES = 4 * 1024 * 1024,
 };
+
+/* Rows a transaction of a target where nobody set them. */
+static inline size_t heddle_limits_rows(const struct heddle_target *target, bool live_index)
+{
+    if (target->kind != HEDDLE_TARGET_NODE) {
+        return HEDDLE_PLAN_ROWS;
+    }
+    if (target->vector_property != NULL) {
+        return live_index ? HEDDLE_PLAN_ROWS_LIVE_INDEX : HEDDLE_PLAN_ROWS_VECTORS;
+    }
+    return target->merge ? HEDDLE_PLAN_ROWS : HEDDLE_PLAN_ROWS_CREATE;
+}
 
 /* About how many bytes a row takes on the wire. */
 uint32_t heddle_encode_row_bytes(const struct heddle_target_rows *ready, size_t row);

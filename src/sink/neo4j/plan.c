@@ -375,11 +375,8 @@ void heddle_plan_set_limits(struct heddle_write_plan *plan, const struct heddle_
                             bool live_index)
 {
     const struct heddle_target *target = plan->target;
-    size_t rows = HEDDLE_PLAN_ROWS;
-    if (target->kind == HEDDLE_TARGET_NODE && target->vector_property != NULL) {
-        rows = live_index ? HEDDLE_PLAN_ROWS_LIVE_INDEX : HEDDLE_PLAN_ROWS_VECTORS;
-    }
-    rows = options->batch_rows > 0 ? options->batch_rows : rows;
+    const size_t rows =
+        options->batch_rows > 0 ? options->batch_rows : heddle_limits_rows(target, live_index);
     plan->batch_rows = target->batch_rows > 0 ? target->batch_rows : rows;
     const size_t bytes = options->batch_bytes > 0 ? options->batch_bytes : HEDDLE_PLAN_BYTES;
     plan->batch_bytes = target->batch_bytes > 0 ? target->batch_bytes : bytes;
