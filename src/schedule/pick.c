@@ -21,7 +21,7 @@ struct gathering {
     const struct heddle_tile *seed;
     size_t rows;
     uint64_t bytes;
-    size_t share; /* parts of one space that it may hold */
+    bool takes_all; /* parts of a space as it likes, and leaves others none */
 };
 
 static bool claims(const struct heddle_tile *tile, uint32_t part)
@@ -96,15 +96,23 @@ static void hold_part(struct heddle_scheduler *scheduler, struct gathering *gath
 {
     scheduler->chosen[part] = 1;
     scheduler->held[scheduler->held_count++] = part;
-    scheduler->held_in_space[part / scheduler->options.parts]++;
+    scheduler->spaces[part / scheduler->options.parts].held++;
     const struct heddle_tile_list *list = &gathering->stream->lists[part];
     for (size_t i = 0; i < list->count; i++) {
         consider(scheduler, gathering, list->tiles[i]);
     }
 }
 
-/* The part that brings most rows to what is held, or NO_PART. A space gives at most `share` parts to one pick, so that the
- * other writers find free ones too. */
+/* Whether the pick may hold one more part of this part's space: not more than its share, so that the other writers find
+ * free ones too, but all that the stream's widest tile needs. */
+static bool may_hold(const struct heddle_scheduler *scheduler, const struct gathering *gathering,
+                     uint32_t part)
+{
+    const struct heddle_space *space = &scheduler->spaces[part / scheduler->options.parts];
+    return gathering->takes_all || space->held < space->share || space->held < gathering->stream->share_least;
+}
+
+/* The part that brings most rows to what is held, or NO_PART. */
 static uint32_t best_part(const struct heddle_scheduler *scheduler, const struct gathering *gathering)
 {
     uint32_t best = HEDDLE_SCHEDULE_NO_PART;
@@ -112,7 +120,7 @@ static uint32_t best_part(const struct heddle_scheduler *scheduler, const struct
     for (size_t i = 0; i < scheduler->gaining_count; i++) {
         const uint32_t part = scheduler->gaining[i];
         if (scheduler->chosen[part] == 0 && scheduler->gain[part] > most &&
-            scheduler->held_in_space[part / scheduler->options.parts] < gathering->share) {
+            may_hold(scheduler, gathering, part)) {
             most = scheduler->gain[part];
             best = part;
         }
@@ -124,7 +132,7 @@ static void forget_gathering(struct heddle_scheduler *scheduler)
 {
     for (size_t i = 0; i < scheduler->held_count; i++) {
         scheduler->chosen[scheduler->held[i]] = 0;
-        scheduler->held_in_space[scheduler->held[i] / scheduler->options.parts] = 0;
+        scheduler->spaces[scheduler->held[i] / scheduler->options.parts].held = 0;
     }
     for (size_t i = 0; i < scheduler->gaining_count; i++) {
         scheduler->gain[scheduler->gaining[i]] = 0;
@@ -139,10 +147,9 @@ static void gather(struct heddle_scheduler *scheduler, struct heddle_tile *seed,
 {
     const struct heddle_stream *stream = &scheduler->streams[seed->stream];
     *gathering = (struct gathering){.stream = stream, .seed = seed};
-    gathering->share = scheduler->share > stream->share_least ? scheduler->share : stream->share_least;
-    if (!scheduler->in_turn && stream->rows <= stream->rows_max && stream->bytes <= stream->bytes_max) {
-        gathering->share = scheduler->options.parts; /* the rest of the stream is one transaction */
-    }
+    /* The rest of the stream is one transaction. */
+    gathering->takes_all =
+        !scheduler->in_turn && stream->rows <= stream->rows_max && stream->bytes <= stream->bytes_max;
     scheduler->gatherings++;
     seed->gathered = scheduler->gatherings;
     scheduler->taken.tiles[scheduler->taken.count++] = seed;

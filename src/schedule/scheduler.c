@@ -39,7 +39,6 @@ int heddle_scheduler_create(const struct heddle_schedule_options *options,
     scheduler->options = *options;
     scheduler->store.spill = options->spill;
     scheduler->part_total = total;
-    heddle_scheduler_share(scheduler, options->parts, options->writers);
     scheduler->busy = heddle_calloc(total, sizeof *scheduler->busy);
     scheduler->chosen = heddle_calloc(total, sizeof *scheduler->chosen);
     scheduler->tried = heddle_calloc(total, sizeof *scheduler->tried);
@@ -47,12 +46,15 @@ int heddle_scheduler_create(const struct heddle_schedule_options *options,
     scheduler->gain = heddle_calloc(total, sizeof *scheduler->gain);
     scheduler->gaining = heddle_calloc(total, sizeof *scheduler->gaining);
     scheduler->held = heddle_calloc(total, sizeof *scheduler->held);
-    scheduler->held_in_space = heddle_calloc(options->spaces, sizeof *scheduler->held_in_space);
+    scheduler->spaces = heddle_calloc(options->spaces, sizeof *scheduler->spaces);
     if (scheduler->busy == NULL || scheduler->chosen == NULL || scheduler->tried == NULL ||
         scheduler->load == NULL || scheduler->gain == NULL || scheduler->gaining == NULL ||
-        scheduler->held == NULL || scheduler->held_in_space == NULL) {
+        scheduler->held == NULL || scheduler->spaces == NULL) {
         heddle_scheduler_destroy(scheduler);
         return heddle_error_out_of_memory(error);
+    }
+    for (size_t i = 0; i < options->spaces; i++) {
+        heddle_scheduler_share(scheduler, i, options->parts, options->writers);
     }
     *scheduler_out = scheduler;
     return HEDDLE_OK;
@@ -96,7 +98,7 @@ void heddle_scheduler_destroy(struct heddle_scheduler *scheduler)
     free(scheduler->gain);
     free(scheduler->gaining);
     free(scheduler->held);
-    free(scheduler->held_in_space);
+    free(scheduler->spaces);
     free(scheduler->taken.tiles);
     free(scheduler);
 }
@@ -408,11 +410,11 @@ void heddle_scheduler_in_turn(struct heddle_scheduler *scheduler, bool in_turn)
     scheduler->in_turn = in_turn;
 }
 
-void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, size_t writers)
+void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t space, size_t parts, size_t writers)
 {
     const size_t share = writers == 0 ? parts : parts / writers;
-    scheduler->share = share < 1 ? 1 : share;
-    scheduler->parts_now = parts;
+    scheduler->spaces[space].share = share < 1 ? 1 : share;
+    scheduler->spaces[space].parts = parts;
 }
 
 size_t heddle_scheduler_pending_rows(const struct heddle_scheduler *scheduler)

@@ -149,9 +149,9 @@ HEDDLE_MUST_CHECK int heddle_scheduler_reroute(struct heddle_scheduler *schedule
                                                heddle_schedule_route route, void *context,
                                                struct heddle_error *error);
 
-/* How a pick shares with others: of `parts` parts of a space that rows claim at present (at most those of the options, which
+/* How a pick shares with others: of the `parts` parts of `space` that rows claim at present (at most those of the options, which
  * hold until this is called), one of `writers` writers holds at most its share, and 2. */
-void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t parts, size_t writers);
+void heddle_scheduler_share(struct heddle_scheduler *scheduler, size_t space, size_t parts, size_t writers);
 
 /* Parts that a pick leaves alone while others fill a whole transaction: other processes are expected to hold them. `avoided` has
  * a byte for each part of each space, is borrowed until the next call, and may change between picks; NULL = none. */

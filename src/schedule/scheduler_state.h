@@ -64,12 +64,16 @@ struct heddle_held_work {
     uint32_t *claims;
 };
 
+struct heddle_space {
+    size_t parts; /* that rows claim at present */
+    size_t share; /* of these, what one pick may hold */
+    size_t held;  /* by the pick under way */
+};
+
 struct heddle_scheduler {
     struct heddle_schedule_options options;
     struct heddle_row_store store;
     size_t part_total;
-    size_t share;      /* parts of a space that one pick may hold */
-    size_t parts_now;  /* parts of a space that rows claim at present */
     bool in_turn;      /* each part meets the others in a fixed order */
     uint8_t *busy;     /* a part: held by work in flight */
     uint8_t *chosen;   /* a part: held by the pick under way */
@@ -80,7 +84,7 @@ struct heddle_scheduler {
     size_t gaining_count;
     uint32_t *held; /* chosen parts, in order */
     size_t held_count;
-    size_t *held_in_space;
+    struct heddle_space *spaces;
     struct heddle_tile_list taken; /* tiles of the pick under way */
     uint64_t gatherings;
     struct heddle_tile *oldest; /* of the waiting tiles */

@@ -6,15 +6,16 @@
  * rows ride along with any pair. */
 static size_t turn_of(const struct heddle_scheduler *scheduler, const struct heddle_tile *tile)
 {
-    const size_t parts = scheduler->parts_now;
     if (tile->part_count < 2) {
-        return parts;
+        return scheduler->options.parts;
     }
     const size_t a = tile->parts[0] % scheduler->options.parts;
     const size_t b = tile->parts[tile->part_count - 1] % scheduler->options.parts;
-    const bool one_space = tile->parts[0] / scheduler->options.parts ==
-                           tile->parts[tile->part_count - 1] / scheduler->options.parts;
-    if (!one_space || parts % 2 == 1 || parts < 3) {
+    const struct heddle_space *one = &scheduler->spaces[tile->parts[0] / scheduler->options.parts];
+    const struct heddle_space *other =
+        &scheduler->spaces[tile->parts[tile->part_count - 1] / scheduler->options.parts];
+    const size_t parts = one->parts > other->parts ? one->parts : other->parts;
+    if (one != other || parts % 2 == 1 || parts < 3) {
         return (a + b) % parts;
     }
     const size_t others = parts - 1; /* the last part meets the one that is left over in each round */

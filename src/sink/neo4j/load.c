@@ -235,8 +235,8 @@ static int make_scheduler(struct heddle_load *load, struct heddle_error *error)
         .watch = load_watch(load),
     };
     HEDDLE_TRY(heddle_scheduler_create(&schedule, &load->scheduler, error));
-    if (heddle_load_is_shard(load)) {
-        heddle_scheduler_share(load->scheduler, load->parts,
+    for (size_t i = 0; heddle_load_is_shard(load) && i < schedule.spaces; i++) {
+        heddle_scheduler_share(load->scheduler, i, load->parts,
                                window.senders * load->options->shard.share.count);
     }
     return HEDDLE_OK;

@@ -567,18 +567,16 @@ static int route(void *context, size_t stream, const struct heddle_schedule_row 
     return HEDDLE_OK;
 }
 
-/* A pick takes its share of the space with the fewest parts. What waits for its turn is full, and takes no more parts than
+/* Each pick takes its share of a space. What waits for its turn is full, and takes no more parts than
  * that needs, so those with the server share all: towards the end of a load, when rows are few in every part, they would
  * else leave in small transactions, of which each costs the server as much as 400 rows. */
 static void set_share(const struct heddle_window *window, struct heddle_scheduler *scheduler)
 {
-    size_t parts = window->parts_max;
     for (size_t i = 0; i < window->space_count; i++) {
-        if (window->spaces[i].now != NULL && heddle_parts_count(window->spaces[i].now) < parts) {
-            parts = heddle_parts_count(window->spaces[i].now);
-        }
+        const struct heddle_parts *now = window->spaces[i].now;
+        heddle_scheduler_share(scheduler, i, now != NULL ? heddle_parts_count(now) : window->parts_max,
+                               window->options.senders);
     }
-    heddle_scheduler_share(scheduler, parts, window->options.senders);
     heddle_scheduler_in_turn(scheduler, window->in_turn);
 }
 

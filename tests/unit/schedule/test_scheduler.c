@@ -461,6 +461,29 @@ static void the_part_with_most_rows_goes_first(void **state)
     heddle_scheduler_destroy(scheduler);
 }
 
+/* Rows of every pair of 12 parts, 10 each; of the other space 4 parts are in use. Two writers share 12 parts: six each. */
+static void few_parts_in_one_space_leave_transactions_of_another_full(void **state)
+{
+    (void)state;
+    enum { PARTS = 12, OTHER_PARTS = 4, WRITERS = 2, ROWS_EACH = 10, ROWS_MAX = 200 };
+    static struct edge edges[PARTS * PARTS * ROWS_EACH];
+    struct heddle_scheduler *scheduler = scheduler_of(2, PARTS, WRITERS);
+    const size_t stream = stream_of(scheduler, ROWS_MAX, UINT64_MAX);
+    struct heddle_schedule_work *work = NULL;
+    heddle_scheduler_share(scheduler, 0, PARTS, WRITERS);
+    heddle_scheduler_share(scheduler, 1, OTHER_PARTS, WRITERS);
+    for (size_t i = 0; i < sizeof edges / sizeof edges[0]; i++) {
+        edges[i] = (struct edge){
+            .stream = stream, .a = (int)(i / ROWS_EACH % PARTS), .b = (int)(i / ROWS_EACH / PARTS)};
+        assert_int_equal(try_add(scheduler, edges, i), HEDDLE_OK);
+    }
+    assert_int_equal(heddle_scheduler_pick(scheduler, 1, &work, NULL), HEDDLE_OK);
+    assert_int_equal(work->count, ROWS_MAX);
+    assert_true(work->part_count <= PARTS / WRITERS);
+    heddle_scheduler_done(scheduler, work);
+    heddle_scheduler_destroy(scheduler);
+}
+
 static void impossible_settings_and_rows_are_refused(void **state)
 {
     (void)state;
@@ -548,6 +571,7 @@ int main(void)
         cmocka_unit_test(the_byte_limit_ends_a_transaction_and_a_huge_row_goes_alone),
         cmocka_unit_test(rows_without_parts_never_wait_for_each_other),
         cmocka_unit_test(the_part_with_most_rows_goes_first),
+        cmocka_unit_test(few_parts_in_one_space_leave_transactions_of_another_full),
         cmocka_unit_test(impossible_settings_and_rows_are_refused),
         cmocka_unit_test(every_failing_allocation_is_survived),
     };
