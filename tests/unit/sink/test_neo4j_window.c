@@ -19,7 +19,7 @@
 
 enum { COLUMN_FROM, COLUMN_TO, COLUMN_COMPONENT, COLUMN_VALUE, COLUMNS };
 enum { TARGET_FROM, TARGET_TO, TARGET_EDGE, TARGETS };
-enum { NODES = 512, BATCH_ROWS = 256, WRITERS = 3, WINDOW_KEYS = 2048 };
+enum { NODES = 512, BATCH_ROWS = 256, TRANSACTION_ROWS = 40, WRITERS = 3, WINDOW_KEYS = 2048 };
 
 static const struct heddle_field fields[COLUMNS] = {
     {.name = "from", .type = HEDDLE_TYPE_INTEGER},
@@ -66,7 +66,8 @@ static int no_reject(void *context, const struct heddle_reject *reject, struct h
     return HEDDLE_OK;
 }
 
-static void world_targets(struct world *world, bool one_label, const struct heddle_target_claim *claim)
+static void world_targets(struct world *world, bool one_label, const struct heddle_target_claim *claim,
+                          size_t edge_rows)
 {
     world->labels[0] = "A";
     world->labels[1] = one_label ? "A" : "B";
@@ -97,7 +98,7 @@ static void world_targets(struct world *world, bool one_label, const struct hedd
         .start = {TARGET_FROM, &world->properties[0], 1},
         .end = {TARGET_TO, &world->properties[1], 1},
         .follows_its_nodes = true,
-        .batch_rows = 40,
+        .batch_rows = edge_rows,
     };
     if (claim != NULL) {
         world->targets[TARGET_EDGE].claim = *claim;
@@ -105,16 +106,17 @@ static void world_targets(struct world *world, bool one_label, const struct hedd
     }
 }
 
-static void world_start(struct world *world, bool one_label, const struct heddle_target_claim *claim,
-                        uint64_t seed)
+static void world_start_with(struct world *world, bool one_label, const struct heddle_target_claim *claim,
+                             uint64_t seed, size_t edge_rows, size_t node_rows)
 {
     static const struct heddle_cypher_dialect dialect = {.scoped_call = true};
     *world = (struct world){.random = seed};
     pthread_mutex_init(&world->store_lock, NULL);
-    world_targets(world, one_label, claim);
+    world_targets(world, one_label, claim, edge_rows);
     world->options = (struct heddle_sink_options){
         .targets = world->targets,
         .target_count = TARGETS,
+        .batch_rows = node_rows,
         .seed = seed,
         .rejects = {no_reject, NULL},
     };
@@ -126,6 +128,12 @@ static void world_start(struct world *world, bool one_label, const struct heddle
         HEDDLE_OK);
     assert_int_equal(heddle_load_start(&world->load, NULL), HEDDLE_OK);
     assert_int_equal(heddle_load_add_streams(&world->load, NULL), HEDDLE_OK);
+}
+
+static void world_start(struct world *world, bool one_label, const struct heddle_target_claim *claim,
+                        uint64_t seed)
+{
+    world_start_with(world, one_label, claim, seed, TRANSACTION_ROWS, 0);
 }
 
 static int64_t cell(const struct heddle_lot *lot, size_t column, size_t row)
@@ -397,6 +405,42 @@ static void a_second_pass_begins_a_new_window(void **state)
     free(world);
 }
 
+/* The spaces of the identities have few parts, that of the ends many: what is held of the one is no limit for the other. */
+static void a_transaction_on_tiles_is_full_where_rows_are_waiting(void **state)
+{
+    (void)state;
+    enum { EDGES = 16000, MANY_ROWS = 200 };
+    struct world *world = malloc(sizeof *world);
+    struct edge *edges = calloc(EDGES, sizeof *edges);
+    uint64_t random = 5;
+    struct heddle_schedule_work *work = NULL;
+    assert_true(world != NULL && edges != NULL);
+    for (size_t i = 0; i < EDGES; i++) {
+        edges[i].from = (int64_t)heddle_random_below(&random, NODES);
+        edges[i].to = (int64_t)heddle_random_below(&random, NODES);
+    }
+    world_start_with(world, true, NULL, 5, MANY_ROWS, MANY_ROWS);
+    world->targets[TARGET_EDGE].rows_expected = EDGES;
+    for (size_t first = 0; first < EDGES; first += BATCH_ROWS) {
+        const size_t some = EDGES - first < BATCH_ROWS ? EDGES - first : BATCH_ROWS;
+        struct heddle_batch *batch = make_batch(edges + first, some, first);
+        assert_int_equal(heddle_load_add(&world->load, batch, edges_alone, 1, NULL), HEDDLE_OK);
+        heddle_batch_release(batch);
+    }
+    pthread_mutex_lock(&world->load.lock);
+    assert_int_equal(heddle_scheduler_pick(world->load.scheduler, 1, &work, NULL), HEDDLE_OK);
+    assert_int_equal(work->count, MANY_ROWS);
+    assert_int_equal(heddle_scheduler_give_back(world->load.scheduler, work, NULL), HEDDLE_OK);
+    pthread_mutex_unlock(&world->load.lock);
+    for (size_t i = 0; i < WRITERS; i++) {
+        assert_int_equal(pthread_create(&world->threads[i], NULL, writer_main, world), 0);
+    }
+    assert_int_equal(heddle_load_drain(&world->load, NULL), HEDDLE_OK);
+    world_end(world);
+    free(edges);
+    free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_claim_is_not_used_while_others_write_the_same_nodes),
         cmocka_unit_test(groups_are_the_parts_of_a_space),
         cmocka_unit_test(a_second_pass_begins_a_new_window),
+        cmocka_unit_test(a_transaction_on_tiles_is_full_where_rows_are_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
