@@ -42,10 +42,7 @@ static void shape(struct heddle_forecast_count *count, const struct heddle_plan 
     out->parted = is_relationship(count) || (target->merge && target->key_count > 0);
     out->scenario = mono ? HEDDLE_SCENARIO_MONOPARTITE : HEDDLE_SCENARIO_BIPARTITE;
     count->spaces = is_relationship(count) && !mono ? 2 : 1;
-    const size_t asked = count->options->batch_rows;
-    out->batch_rows = target->batch_rows > 0 ? target->batch_rows
-                      : asked > 0            ? asked
-                                             : heddle_limits_rows(target, false);
+    out->batch_rows = heddle_limits_rows(target, count->options->batch_rows, false);
     out->writers = count->options->writers;
     out->vector_width = vector_width_of(target);
 }

@@ -142,13 +142,11 @@ static void read_pages(struct reader *reader)
 static struct reader *reader_create(struct reading *reading)
 {
     struct reader *reader = heddle_calloc(1, sizeof *reader);
-    if (reader != NULL && heddle_arena_create(0, &reader->arena, NULL) != HEDDLE_OK) {
+    if (reader == NULL || heddle_arena_create(0, &reader->arena, NULL) != HEDDLE_OK) {
         free(reader);
         return NULL;
     }
-    if (reader != NULL) {
-        reader->reading = reading;
-    }
+    reader->reading = reading;
     return reader;
 }
 
@@ -176,12 +174,13 @@ static void *help(void *context)
     return NULL;
 }
 
-/* Ids are few enough for what they are worth; *reading gets its pages. False where there is nothing to read. */
-static bool find_range(struct reader *reader, const char *text, struct heddle_error *error)
+/* Divides the ids into pages. False where there are none, or too many for the nodes among them. */
+static bool find_range(struct reader *reader, const char *text)
 {
     struct reading *reading = reader->reading;
+    struct heddle_error ignored = {0};
     struct heddle_bolt_result result;
-    if (ask(reader, text, 0, 0, &result, error) != HEDDLE_OK ||
+    if (ask(reader, text, 0, 0, &result, &ignored) != HEDDLE_OK ||
         heddle_ask_cell(&result, 0, 0)->type != HEDDLE_VALUE_INTEGER) {
         return false;
     }
@@ -200,9 +199,8 @@ static bool find_range(struct reader *reader, const char *text, struct heddle_er
 static void read_all(struct reader *reader, const char *range)
 {
     struct reading *reading = reader->reading;
-    struct heddle_error ignored = {0};
     pthread_t helper;
-    if (!find_range(reader, range, &ignored)) {
+    if (!find_range(reader, range)) {
         return;
     }
     const bool helped = reading->load->writer_max > 1 &&

@@ -375,9 +375,7 @@ void heddle_plan_set_limits(struct heddle_write_plan *plan, const struct heddle_
                             bool live_index)
 {
     const struct heddle_target *target = plan->target;
-    const size_t rows =
-        options->batch_rows > 0 ? options->batch_rows : heddle_limits_rows(target, live_index);
-    plan->batch_rows = target->batch_rows > 0 ? target->batch_rows : rows;
+    plan->batch_rows = heddle_limits_rows(target, options->batch_rows, live_index);
     const size_t bytes = options->batch_bytes > 0 ? options->batch_bytes : HEDDLE_PLAN_BYTES;
     plan->batch_bytes = target->batch_bytes > 0 ? target->batch_bytes : bytes;
 }

@@ -567,9 +567,9 @@ static int route(void *context, size_t stream, const struct heddle_schedule_row 
     return HEDDLE_OK;
 }
 
-/* Each pick takes its share of a space. What waits for its turn is full, and takes no more parts than
- * that needs, so those with the server share all: towards the end of a load, when rows are few in every part, they would
- * else leave in small transactions, of which each costs the server as much as 400 rows. */
+/* Each pick takes its share of a space. What waits for its turn is full, and takes no more parts than that needs, so those
+ * with the server share all: towards the end of a load, when rows are few in every part, they would else leave in small
+ * transactions, of which each costs the server as much as 400 rows. */
 static void set_share(const struct heddle_window *window, struct heddle_scheduler *scheduler)
 {
     for (size_t i = 0; i < window->space_count; i++) {
